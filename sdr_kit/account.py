@@ -1,0 +1,188 @@
+"""The values that travel through everything.
+
+An [`Account`][] goes into a run, a [`Research`][] comes back from a researcher,
+and an [`Outcome`][] is what the run keeps of the two. All are frozen, hold plain
+data only, and refuse nonsense when they are made, so the rooms above need not
+check them again. There is no I/O here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["completed", "failed"]
+ErrorKind = Literal["rate_limited", "transient", "permanent", "stop"]
+AttemptOutcome = Literal[
+    "completed", "rate_limited", "transient", "permanent", "stop", "cancelled"
+]
+
+TIERS = ("A", "B", "C")
+PRIORITIES = range(1, 11)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """One company to research.
+
+    Attributes:
+        company_name: As written in the source; never blank.
+        position: Place in the list of the run, from 0.
+        domain: Registrable domain in lower case and punycode (`acme.co.uk`), or
+            None when the source has none that belongs to the company.
+        industry: As written in the source, or None.
+        owner: The person who works the account, or None.
+        extra: Every other column of the source, by its name.
+    """
+
+    company_name: str
+    position: int = 0
+    domain: str | None = None
+    industry: str | None = None
+    owner: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if not self.company_name.strip():
+            raise ValueError("company_name is blank; an account needs a name")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Research:
+    """What a researcher found out about one account.
+
+    Attributes:
+        fields: Column name to value. Values are what JSON can hold; anything else
+            (dates, numpy scalars, objects) is turned into the nearest such value,
+            so that a stored result equals the one in memory.
+        tier: `"A"`, `"B"`, `"C"`, or None.
+        priority_score: 1 (lowest) to 10 (highest), or None.
+        cost_usd: What the answer cost in US dollars, or None when unknown.
+
+    Raises:
+        ValueError: A tier, priority or cost outside its range.
+    """
+
+    fields: Mapping[str, object] = field(default_factory=dict, hash=False)
+    tier: str | None = None
+    priority_score: int | None = None
+    cost_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.tier is not None and self.tier not in TIERS:
+            raise ValueError(f"tier is {self.tier!r}; it must be A, B, C or None")
+        if self.priority_score is not None and self.priority_score not in PRIORITIES:
+            raise ValueError(
+                f"priority_score is {self.priority_score!r}; it must be 1 to 10 or None"
+            )
+        if self.cost_usd is not None and not 0 <= self.cost_usd < math.inf:
+            raise ValueError(f"cost_usd is {self.cost_usd!r}; it must be 0 or more")
+        object.__setattr__(self, "fields", _plain(self.fields))
+
+    @classmethod
+    def from_mapping(cls, answer: Mapping[str, Any]) -> Research:
+        """Reads what a function from a cell returned: column name to value.
+
+        `tier`, `priority_score` and `cost_usd` are taken out of the columns when
+        they are there; a blank one (None, `""`, NaN) counts as absent.
+
+        Raises:
+            ValueError: One of the three is there and is not what it must be.
+        """
+        columns = {str(name): value for name, value in answer.items()}
+        tier = _blank_to_none(columns.pop("tier", None))
+        priority = _blank_to_none(columns.pop("priority_score", None))
+        cost = _blank_to_none(columns.pop("cost_usd", None))
+        return cls(
+            fields=columns,
+            tier=None if tier is None else str(tier).strip().upper(),
+            priority_score=None if priority is None else _whole(priority),
+            cost_usd=None if cost is None else float(cost),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One call of the researcher for one account.
+
+    Attributes:
+        position: The account's place in the list of the run.
+        number: 1 for the first attempt at the account.
+        started: Seconds from the start of the run.
+        seconds: How long the call took.
+        outcome: `completed`, `cancelled`, or the kind of the failure.
+        http_status: The status a provider answered with, when there was one.
+        waited: Seconds between the moment the account could have been started
+            (ready, its own backoff over) and the start: time spent in the queue.
+        message: What went wrong in plain words; None for a completed attempt.
+    """
+
+    position: int
+    number: int
+    started: float
+    seconds: float
+    outcome: AttemptOutcome
+    http_status: int | None = None
+    waited: float = 0.0
+    message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How one account ended.
+
+    Attributes:
+        position: The account's place in the list of the run.
+        status: `completed` or `failed`.
+        attempts: How many times the researcher was called, 429s included.
+        seconds: Sum of the seconds of all attempts.
+        finished: Seconds from the start of the run.
+        research: What was found; None exactly when the account failed.
+        error_kind: `rate_limited`, `transient`, `permanent`; None when completed.
+        error_message: The last failure in plain words; None when completed.
+    """
+
+    position: int
+    status: Status
+    attempts: int
+    seconds: float
+    finished: float
+    research: Research | None = None
+    error_kind: ErrorKind | None = None
+    error_message: str | None = None
+
+    def __post_init__(self) -> None:
+        completed = self.status == "completed"
+        if completed != (self.research is not None) or completed != (
+            self.error_kind is None
+        ):
+            raise ValueError(
+                "a completed outcome carries research, a failed one an error_kind"
+            )
+
+
+def _blank_to_none(value: Any) -> Any:
+    blank = value is None or value == "" or value != value  # NaN is not itself
+    return None if blank else value
+
+
+def _whole(value: Any) -> int:
+    number = float(value)
+    if not number.is_integer():
+        raise ValueError(f"priority_score is {value!r}; it must be a whole number")
+    return int(number)
+
+
+def _plain(value: Any) -> Any:
+    """Gives the JSON-compatible value nearest to this one."""
+    if value is None or type(value) in (str, bool, int, float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy scalars and arrays, pandas Series
+        return _plain(value.tolist())
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,235 @@
+"""What can go wrong, named by what the caller can do about it.
+
+    SdrKitError
+     ├─ AccountsError      the list cannot be loaded: mend the file
+     ├─ SettingsError      a setting is wrong (also a ValueError): mend `.env`
+     ├─ StoreError         the database cannot be used
+     ├─ RateLimited        the provider asks to wait: every start waits with it
+     ├─ Transient          passing trouble of the provider: try again
+     ├─ Permanent          this account fails, the others go on
+     └─ StopRun            no account can succeed (a bad key): the run ends
+
+A researcher raises one of the last four, or anything else: `classify` is the one
+place that says what an exception means. It knows the libraries that analysts call
+(httpx, requests, aiohttp, the providers' own SDKs) by the names of their
+exceptions, so none of them needs to be installed or imported.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from sdr_kit.account import ErrorKind
+
+MESSAGE_LIMIT = 500  # characters; an error page of a proxy can be a megabyte
+
+
+class SdrKitError(Exception):
+    """The root of everything this package raises on purpose."""
+
+
+class AccountsError(SdrKitError):
+    """A list of accounts cannot be loaded; the message says why and where."""
+
+
+class SettingsError(SdrKitError, ValueError):
+    """A setting is wrong; the message names the variable, the value, the range."""
+
+
+class StoreError(SdrKitError):
+    """The database cannot be opened, read or written."""
+
+
+class RateLimited(SdrKitError):
+    """The provider asks to wait (429, 529). Does not use up a retry.
+
+    Args:
+        message: What the provider said, in plain words.
+        retry_after: Seconds it asks to wait; None when it did not say.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Transient(SdrKitError):
+    """Passing trouble (a 5xx, a dropped connection): worth another try."""
+
+
+class Permanent(SdrKitError):
+    """This account cannot be researched; trying again would not help."""
+
+
+class StopRun(SdrKitError):
+    """No account can succeed (a bad key, no quota): the run ends."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What an exception of a researcher means.
+
+    Attributes:
+        kind: `rate_limited`, `transient`, `permanent` or `stop`.
+        message: The failure in plain words, bounded in length.
+        retry_after: Seconds the provider asks everyone to wait, or None.
+        http_status: The status of the answer, when there was one.
+    """
+
+    kind: ErrorKind
+    message: str
+    retry_after: float | None = None
+    http_status: int | None = None
+
+
+_OWN: tuple[tuple[type[SdrKitError], ErrorKind], ...] = (
+    (RateLimited, "rate_limited"),
+    (Transient, "transient"),
+    (Permanent, "permanent"),
+    (StopRun, "stop"),
+)
+
+# Nearest class in the method resolution order wins, so a special case may stand
+# beside its general one.
+_BY_NAME: dict[str, ErrorKind] = {
+    "builtins.TimeoutError": "transient",
+    "builtins.ConnectionError": "transient",
+    "builtins.EOFError": "transient",
+    "socket.gaierror": "transient",
+    "httpx.TransportError": "transient",
+    "httpx.UnsupportedProtocol": "permanent",
+    "httpx.LocalProtocolError": "permanent",
+    "requests.exceptions.ConnectionError": "transient",
+    "requests.exceptions.Timeout": "transient",
+    "requests.exceptions.ChunkedEncodingError": "transient",
+    "aiohttp.client_exceptions.ClientConnectionError": "transient",
+    "aiohttp.client_exceptions.ClientPayloadError": "transient",
+    "urllib.error.URLError": "transient",
+    "urllib3.exceptions.TimeoutError": "transient",
+    "urllib3.exceptions.ProtocolError": "transient",
+    "http.client.HTTPException": "transient",
+    "openai.APIConnectionError": "transient",
+    "anthropic.APIConnectionError": "transient",
+    "asyncio.exceptions.IncompleteReadError": "transient",
+}
+
+# A key may stand in a URL, as user:password@ or in the query; httpx and requests put
+# URLs into their messages.
+_URL_SECRETS = re.compile(r"(\w+://)(?:[^\s/@'\"]*@)?([^\s?#'\"]*)[?#]?[^\s'\"]*")
+
+_CONGESTION = frozenset({429, 529})
+# What the providers' own SDKs repeat beside 5xx: request timeout, conflict, early.
+_TRANSIENT_4XX = frozenset({408, 409, 425})
+
+
+def classify(error: BaseException) -> Verdict:
+    """Says what an exception means for the account and for the run."""
+    status, headers = _answer(error)
+    if status is None and isinstance(error, SdrKitError) and error.__cause__:
+        status, headers = _answer(error.__cause__)
+    retry_after = retry_after_seconds(headers)
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        retry_after = _seconds(error.retry_after)
+    return Verdict(
+        kind=_kind(error, status),
+        message=_message(error, status),
+        retry_after=retry_after,
+        http_status=status,
+    )
+
+
+def classify_status(status: int) -> ErrorKind:
+    """Says what an HTTP status that is not a success means.
+
+    429 and 529 are congestion; other 5xx are noise; other 4xx are final, but for
+    the three that mean "again, please" (408, 409, 425).
+    """
+    if status in _CONGESTION:
+        return "rate_limited"
+    if status >= 500 or status in _TRANSIENT_4XX:
+        return "transient"
+    return "permanent"
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Reads how long a provider asks to wait.
+
+    `retry-after-ms` (milliseconds, exact) is preferred to `Retry-After` (seconds,
+    or an HTTP date, which is measured against the answer's own `Date` when it has
+    one). What cannot be understood, or is not in the future, is None.
+    """
+    lower = {str(name).lower(): str(value) for name, value in headers.items()}
+    milliseconds = _seconds(lower.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = lower.get("retry-after")
+    seconds = _seconds(value)
+    if seconds is not None or value is None:
+        return seconds
+    until, now = _epoch(value), _epoch(lower.get("date", ""))
+    return _seconds(None if until is None else until - (now or time.time()))
+
+
+def _kind(error: BaseException, status: int | None) -> ErrorKind:
+    for own, kind in _OWN:
+        if isinstance(error, own):
+            return kind
+    if status is not None and status >= 400:
+        return classify_status(status)
+    for cls in type(error).__mro__:
+        named = _BY_NAME.get(f"{cls.__module__}.{cls.__qualname__}")
+        if named is not None:
+            return named
+    return "permanent"
+
+
+def _answer(error: BaseException) -> tuple[int | None, Mapping[str, str]]:
+    """Finds the HTTP status and headers that an exception carries, if any.
+
+    httpx, requests and the providers' SDKs keep the response; aiohttp has
+    `status` and urllib has `code` on the exception itself.
+    """
+    carrier = getattr(error, "response", None)
+    carrier = error if carrier is None else carrier
+    headers = getattr(carrier, "headers", None)
+    for name in ("status_code", "status", "code"):
+        status = getattr(carrier, name, None)
+        if type(status) is int and 100 <= status <= 599:
+            return status, headers if isinstance(headers, Mapping) else _items(headers)
+    return None, {}
+
+
+def _items(headers: object) -> Mapping[str, str]:
+    items = getattr(headers, "items", None)
+    return dict(items()) if callable(items) else {}
+
+
+def _message(error: BaseException, status: int | None) -> str:
+    text = " ".join(str(error).split())
+    text = _URL_SECRETS.sub(r"\1\2", text.partition(" For more information check")[0])
+    if not isinstance(error, SdrKitError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if status is not None and str(status) not in text:
+        text = f"HTTP {status}: {text}"
+    text = text.encode("utf-8", "replace").decode()  # lone surrogates cannot be stored
+    return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
+
+
+def _seconds(value: float | str | None) -> float | None:
+    try:
+        seconds = math.nan if value is None else float(value)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < math.inf else None
+
+
+def _epoch(value: str) -> float | None:
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

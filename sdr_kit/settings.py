@@ -1,0 +1,229 @@
+"""What can be set: from the environment, from `.env`, or in code.
+
+A wrong value is one clear error that names the variable, the value and the range;
+nothing falls back silently. Keys are secrets: they are never part of a message or a
+representation. `.env` and the database are looked for from the working directory
+upwards, so a notebook in `notebooks/` and a command at the root find the same ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sdr_kit.errors import SettingsError
+
+DATABASE_NAME = "sdr_kit.db"
+PROJECT_MARKS = (DATABASE_NAME, ".env", "environment.yml", "pyproject.toml", ".git")
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. The name in capitals is the variable.
+
+    Keyword arguments win over the environment, the environment over `.env`.
+
+    Raises:
+        SettingsError: A value is wrong. The message has the variable, the value
+            (unless it is a key) and what is allowed.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        env_file_encoding="utf-8",
+    )
+
+    enable_parallel_processing: bool = Field(
+        default=True, description="Whether runs are parallel unless told otherwise."
+    )
+    processing_concurrency: int = Field(
+        default=5, ge=1, description="How many accounts at once, unless told otherwise."
+    )
+    max_concurrency: int = Field(
+        default=10, ge=1, le=1000, description="The highest concurrency to be chosen."
+    )
+    auto_max_concurrency: int = Field(
+        default=50, ge=1, le=1000, description="The highest that `auto` may go to."
+    )
+    account_delay_ms: float = Field(
+        default=0,
+        ge=0,
+        le=3_600_000,
+        allow_inf_nan=False,
+        description="The smallest gap between two account starts, in milliseconds.",
+    )
+    max_api_retries: int = Field(
+        default=3,
+        ge=0,
+        le=10,
+        description="How often a passing failure is tried again; 429s do not count.",
+    )
+    retry_initial_seconds: Seconds = Field(
+        default=1.0, description="Upper end of the first retry wait; it doubles."
+    )
+    retry_max_seconds: Seconds = Field(
+        default=60.0, description="Where the doubling of the retry wait ends."
+    )
+    max_hold_seconds: Seconds = Field(
+        default=3600.0,
+        description="How long a provider may refuse or be down before the run asks.",
+    )
+    request_timeout_seconds: Seconds = Field(
+        default=120.0, description="How long one request to a provider may take."
+    )
+    database_url: str | None = Field(
+        default=None,
+        repr=False,  # it may hold a password
+        description=f"Where results are kept; unset: {DATABASE_NAME} of the project.",
+    )
+    openai_api_key: SecretStr | None = Field(
+        default=None, description="The key of OpenAI or a compatible provider."
+    )
+    openai_base_url: str = Field(
+        default="https://api.openai.com/v1", description="Where its API is."
+    )
+    openai_model: str = Field(
+        default="gpt-5-mini", min_length=1, description="The model that is asked."
+    )
+
+    def __init__(self, **values: Any) -> None:
+        values.setdefault("_env_file", find_upwards(".env"))
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            # Not chained: pydantic's own error would show the input, a key perhaps.
+            raise SettingsError(_explain(error)) from None
+
+    @field_validator("openai_api_key", "database_url", mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _bounds_agree(self) -> Self:
+        if self.processing_concurrency > self.max_concurrency:
+            raise ValueError(
+                f"PROCESSING_CONCURRENCY={self.processing_concurrency} is above "
+                f"MAX_CONCURRENCY={self.max_concurrency}"
+            )
+        if self.retry_initial_seconds > self.retry_max_seconds:
+            raise ValueError(
+                f"RETRY_INITIAL_SECONDS={self.retry_initial_seconds} is above "
+                f"RETRY_MAX_SECONDS={self.retry_max_seconds}"
+            )
+        return self
+
+    def chosen_concurrency(self, mode: str | None, concurrency: int | None) -> int:
+        """Gives how many accounts run at once for what a caller asked.
+
+        Args:
+            mode: `"sequential"`, `"parallel"`, or None for the settings' way.
+            concurrency: 1 to `max_concurrency`, or None for the settings' number.
+
+        Raises:
+            ValueError: An unknown mode, or a concurrency outside its range.
+        """
+        if mode not in (None, "sequential", "parallel"):
+            raise ValueError(f"mode is {mode!r}; it must be 'sequential' or 'parallel'")
+        if concurrency is not None:
+            self.check_concurrency(concurrency)
+        parallel = self.enable_parallel_processing if mode is None else mode[0] == "p"
+        if mode is None and concurrency is not None:
+            parallel = True  # who names a number wants it
+        return (concurrency or self.processing_concurrency) if parallel else 1
+
+    def check_concurrency(self, concurrency: int) -> int:
+        """Gives the number back when it may be chosen.
+
+        Raises:
+            ValueError: It is not a whole number from 1 to `max_concurrency`.
+        """
+        top = self.max_concurrency
+        # The slider, a script or a request may give anything, True and 2.5 among it.
+        if type(concurrency) is not int or not 1 <= concurrency <= top:
+            raise ValueError(
+                f"concurrency is {concurrency!r}; it must be a whole number from 1 to "
+                f"{top} (MAX_CONCURRENCY)"
+            )
+        return concurrency
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL of the database; relative SQLite paths made absolute."""
+        prefix = "sqlite:///"
+        url = self.database_url or prefix + DATABASE_NAME
+        name = url.removeprefix(prefix)
+        if not url.startswith(prefix) or Path(name).is_absolute():
+            return url
+        return prefix + str(find_upwards(name) or project_folder() / name)
+
+
+def find_upwards(name: str) -> Path | None:
+    """Finds a file in the working directory or the nearest folder above it."""
+    folder = Path.cwd()
+    return next(
+        (path for up in (folder, *folder.parents) if (path := up / name).is_file()),
+        None,
+    )
+
+
+def project_folder() -> Path:
+    """Gives the nearest folder upwards that looks like a project, else this one."""
+    folder = Path.cwd()
+    return next(
+        (
+            up
+            for up in (folder, *folder.parents)
+            if any((up / mark).exists() for mark in PROJECT_MARKS)
+        ),
+        folder,
+    )
+
+
+def _explain(error: ValidationError) -> str:
+    """Says in one line for each wrong variable what it is and what is allowed."""
+    return "; ".join(_line(problem) for problem in error.errors(include_url=False))
+
+
+def _line(problem: Any) -> str:
+    reason = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:
+        return reason
+    name = str(problem["loc"][0])
+    field = Settings.model_fields[name]
+    shown = "" if "SecretStr" in str(field.annotation) else f"={problem['input']!r}"
+    allowed = _range(field)
+    return f"{name.upper()}{shown}: {reason[0].lower()}{reason[1:]}{allowed}"
+
+
+def _range(field: Any) -> str:
+    """Writes the numeric range of a field, if it has one: ` (0 to 10)`."""
+    bound = {
+        name: getattr(rule, name)
+        for rule in field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if getattr(rule, name, None) is not None
+    }
+    low = f"{bound['ge']}" if "ge" in bound else f"above {bound.get('gt')}"
+    if "le" in bound:
+        return f" (allowed: {low} to {bound['le']})"
+    return f" (allowed: {low} or more)" if bound else ""

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sdr_kit.settings import Settings
+from tests.virtual import VirtualLoop
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def virtual_time() -> tuple[str, dict[str, object]]:
+    """Give this as `anyio_backend` to run a test in virtual time."""
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test reads the developer's `.env` or writes to their database."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").touch()
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(max_concurrency=1000)
