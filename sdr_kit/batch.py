@@ -1,0 +1,334 @@
+"""Runs over a list of accounts: `process` to await one, `start` to hold its handle.
+
+Both check everything first, note the job in the store, and let an `Engine` do the
+work: `process` on the caller's event loop, `start` on a thread and loop of its own, so
+that a busy notebook cell does not stall the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from functools import cached_property
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from sdr_kit.account import Account, Outcome
+from sdr_kit.accounts import Accounts
+from sdr_kit.engine import Engine
+from sdr_kit.progress import Progress, RunSummary, Sample
+from sdr_kit.results import attempts_frame, results_frame
+from sdr_kit.settings import Settings
+from sdr_kit.store import AnyStore, open_store
+from sdr_kit.worker import Researcher
+
+T = TypeVar("T")
+
+
+class Run:
+    """A run that has ended.
+
+    Attributes:
+        job_id: Its number in the store.
+        summary: What it came to.
+    """
+
+    def __init__(
+        self, accounts: Accounts, store: AnyStore, job_id: int, summary: RunSummary
+    ) -> None:
+        self.job_id = job_id
+        self.summary = summary
+        self._accounts = accounts
+        self._store = store
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row an account; the columns are those of `results_frame`.
+
+        They are the source's columns, then status, attempts, seconds, reused, tier,
+        priority_score, the research columns, error_kind, error_message, cost_usd.
+        """
+        return results_frame(self._accounts.frame, self._store.results(self.job_id))
+
+    @cached_property
+    def attempts(self) -> pd.DataFrame:
+        """One row an attempt; the columns are those of `Attempt`."""
+        return attempts_frame(self._store.attempts(self.job_id))
+
+    def __repr__(self) -> str:
+        return f"<Run {self.job_id}: {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        return self.summary._repr_html_()
+
+
+async def process(
+    accounts: Accounts,
+    researcher: Researcher,
+    *,
+    mode: str | None = None,
+    concurrency: int | None = None,
+    store: AnyStore | str | None = None,
+    settings: Settings | None = None,
+) -> Run:
+    """Researches every account and returns when all have ended.
+
+    It runs on the caller's event loop. Cancelling it returns accounts in flight to
+    pending; what has ended is in the store. A run that cannot go on (a bad key, the
+    same failure ten times in a row) is stopped: its summary says why, and what is not
+    done stays pending.
+
+    Args:
+        accounts: What `load_accounts` gave.
+        researcher: Any callable from `Account` to `Research` or to a mapping of
+            column to value: an async function, an object with `async __call__`, or a
+            plain function, which runs in a thread. One that is an async context
+            manager is entered for the run.
+        mode: `"parallel"` or `"sequential"` (one at a time, whatever concurrency
+            says); None is the settings' way, or parallel when concurrency is given.
+        concurrency: How many at once, 1 to `MAX_CONCURRENCY`; None is
+            `PROCESSING_CONCURRENCY`.
+        store: None is the settings' database, `"memory"` keeps nothing beyond the
+            run, a URL or a `Store` names another.
+        settings: None reads the environment and `.env`.
+
+    Returns:
+        The run: `.frame`, `.attempts`, `.summary`.
+
+    Raises:
+        TypeError: `accounts` or `researcher` is of another kind.
+        ValueError: Mode, concurrency or a setting outside its range.
+        StoreError: The database cannot be used.
+    """
+    plan = _Plan(accounts, researcher, mode, concurrency, store, settings)
+    call = _directly if store == "memory" else asyncio.to_thread
+    engine = await call(lambda: plan.engine(attended=False))
+    await engine.run()
+    return Run(accounts, plan.store, plan.job_id, engine.summary())
+
+
+def start(
+    accounts: Accounts,
+    researcher: Researcher,
+    *,
+    mode: str | None = None,
+    concurrency: int | None = None,
+    store: AnyStore | str | None = None,
+    settings: Settings | None = None,
+) -> Job:
+    """Starts a run on a thread of its own and returns its handle at once.
+
+    The arguments and errors are those of `process`. A script waits for the job at its
+    end, unless it was cancelled.
+    """
+    plan = _Plan(accounts, researcher, mode, concurrency, store, settings)
+    return Job(plan.engine(attended=True), plan)
+
+
+class Job:
+    """The handle of a run on its own thread. All of it may be used from any thread.
+
+    Attributes:
+        id: The job's number in the store.
+    """
+
+    def __init__(self, engine: Engine, plan: _Plan) -> None:
+        self.id = plan.job_id
+        self._engine = engine
+        self._plan = plan
+        self._limit = plan.limit
+        self._ended: Future[Run] = Future()
+        self._loop: asyncio.AbstractEventLoop
+        began = threading.Event()
+        thread = threading.Thread(
+            target=self._run, args=(began,), name=f"sdr_kit job {self.id}"
+        )
+        thread.start()
+        began.wait()
+
+    @property
+    def concurrency(self) -> int:
+        """How many accounts may run at once; set it at any time.
+
+        Raised, more start at once; lowered, what runs above it finishes.
+
+        Raises:
+            ValueError: Set to anything but a whole number from 1 to
+                `MAX_CONCURRENCY`.
+        """
+        return self._limit
+
+    @concurrency.setter
+    def concurrency(self, concurrency: int) -> None:
+        self._limit = self._plan.settings.check_concurrency(concurrency)
+        self._tell(lambda: self._engine.resize(concurrency))
+
+    @property
+    def progress(self) -> Progress:
+        """A snapshot of how it is doing."""
+        return self._engine.progress()
+
+    @property
+    def history(self) -> Sequence[Sample]:
+        """The run over time, in at most 1,000 samples."""
+        return self._engine.history.samples
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The results so far: the columns of `Run.frame`, one row an account."""
+        outcomes = self._plan.store.results(self.id)
+        at_work = tuple(self._engine.at_work)
+        return results_frame(self._plan.accounts.frame, outcomes, at_work)
+
+    @property
+    def at_work(self) -> frozenset[int]:
+        """Positions of the accounts whose researcher is at work."""
+        return frozenset(tuple(self._engine.at_work))
+
+    def results(
+        self,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+    ) -> list[Outcome]:
+        """Reads how accounts ended, by position; see `Store.results`."""
+        return self._plan.store.results(
+            self.id, first=first, last=last, status=status, limit=limit
+        )
+
+    def pause(self) -> None:
+        """Starts nothing more until `resume`; what runs finishes."""
+        self._tell(self._engine.pause)
+
+    def resume(self) -> None:
+        """Goes on after a pause, or after a question that paused the run."""
+        self._tell(self._engine.resume)
+
+    def cancel(self) -> None:
+        """Ends the run; accounts in flight return to pending."""
+        self._tell(self._engine.cancel)
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Blocks until the job has ended and gives its run.
+
+        Raises:
+            TimeoutError: It has not ended within so many seconds; it goes on.
+            Exception: What crashed the run.
+        """
+        return self._ended.result(timeout)
+
+    async def finished(self) -> Run:
+        """Waits for the job to end, without blocking; a cancelled wait lets it go on.
+
+        Raises:
+            Exception: What crashed the run.
+        """
+        return await asyncio.shield(asyncio.wrap_future(self._ended))
+
+    def __repr__(self) -> str:
+        now = self.progress
+        return f"<Job {self.id}: {now.state}, {now.done:,} of {now.total:,} accounts>"
+
+    def _run(self, began: threading.Event) -> None:
+        async def run() -> None:
+            self._loop = asyncio.get_running_loop()
+            began.set()
+            await self._engine.run()
+
+        try:
+            asyncio.run(run())
+        except BaseException as error:  # noqa: BLE001 (raised to whoever waits)
+            self._ended.set_exception(error)
+        else:
+            plan = self._plan
+            summary = self._engine.summary()
+            self._ended.set_result(Run(plan.accounts, plan.store, self.id, summary))
+
+    def _tell(self, request: Callable[[], None]) -> None:
+        if self._ended.done():
+            return  # there is nothing left to tell it
+        try:
+            self._loop.call_soon_threadsafe(request)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+
+
+def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine to its end and gives its result, wherever it is called.
+
+    For scripts, and for people who must call synchronously inside a notebook; a cell
+    of a notebook can simply `await`. Inside a running event loop it nests, which
+    patches asyncio for the whole process (nest-asyncio2).
+
+    Raises:
+        Exception: What the coroutine raises.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    import nest_asyncio2
+
+    nest_asyncio2.apply(loop)
+    return loop.run_until_complete(coroutine)
+
+
+class _Plan:
+    """What a caller asked for, checked before anything is opened."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        researcher: Researcher,
+        mode: str | None,
+        concurrency: int | None,
+        store: AnyStore | str | None,
+        settings: Settings | None,
+    ) -> None:
+        if not isinstance(accounts, Accounts):
+            raise TypeError(
+                f"accounts is a {type(accounts).__name__}; pass what "
+                "sdr_kit.load_accounts() gives: it takes paths and DataFrames"
+            )
+        if not callable(researcher):
+            raise TypeError(
+                f"researcher is {researcher!r}; it must be a function of an Account"
+            )
+        self.accounts = accounts
+        self.researcher = researcher
+        self.settings = settings or Settings()
+        self.limit = self.settings.chosen_concurrency(mode, concurrency)
+        self._where = store
+        self.store: AnyStore
+        self.job_id = 0
+
+    def engine(self, *, attended: bool) -> Engine:
+        """Notes the job in the store and gives what will run it; may block."""
+        rows: tuple[Account, ...] = tuple(self.accounts)
+        self.store = open_store(self._where, self.settings)
+        name = getattr(self.researcher, "name", None)
+        name = name or getattr(self.researcher, "__name__", None)
+        self.job_id = self.store.create_job(
+            rows,
+            researcher=str(name or type(self.researcher).__name__),
+            concurrency=self.limit,
+        )
+        return Engine(
+            rows,
+            self.researcher,
+            limit=self.limit,
+            settings=self.settings,
+            store=self.store,
+            job_id=self.job_id,
+            attended=attended,
+        )
+
+
+async def _directly(call: Callable[[], T]) -> T:
+    return call()

@@ -1,0 +1,493 @@
+"""One run on one event loop: feed → gate → worker → writer.
+
+A worker takes an account from the feed when the gate lets it, calls the researcher
+once, gives the slot back, and takes the next: nobody waits for the slowest. An account
+that has to wait for another try goes back to the feed, without a slot, and comes out
+again ahead of the untouched ones. There are never more workers than slots: one that
+gets no account leaves, and whatever opens the gate (a moved slider, the end of a hold,
+an account that is due) starts new ones.
+
+Sequential and parallel are this one path. All time is the running loop's clock, and
+randomness is passed in, so a run can be replayed in virtual time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TypeVar
+
+import anyio
+
+from sdr_kit.account import Account, AttemptOutcome, Outcome, Research
+from sdr_kit.errors import StoreError, Verdict
+from sdr_kit.feed import Feed
+from sdr_kit.limits import Backoff, Gate
+from sdr_kit.progress import (
+    History,
+    Progress,
+    Rate,
+    RunSummary,
+    Sample,
+    SlotMeter,
+    State,
+    duration,
+)
+from sdr_kit.settings import Settings
+from sdr_kit.store import AnyStore
+from sdr_kit.worker import Researcher, RetryPolicy, Work, attempt, caller
+from sdr_kit.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+BREATH_SECONDS = 0.02  # a researcher that never suspends may keep the loop so long
+
+T = TypeVar("T")
+
+
+class Engine:
+    """Works through a list of accounts, once.
+
+    Args:
+        accounts: What to research; each one's `position` is its index here.
+        researcher: See `sdr_kit.process`.
+        limit: How many at once, to begin with.
+        settings: Retries, waits, delays.
+        store: Where outcomes go.
+        job_id: The job in that store.
+        attended: Whether somebody can answer when the run pauses by itself to ask;
+            if not, it stops instead.
+        rng: Where the jitter of the waits comes from.
+    """
+
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        researcher: Researcher,
+        *,
+        limit: int,
+        settings: Settings,
+        store: AnyStore,
+        job_id: int,
+        attended: bool,
+        rng: random.Random | None = None,
+    ) -> None:
+        backoff = Backoff(
+            initial=settings.retry_initial_seconds,
+            maximum=settings.retry_max_seconds,
+            rng=rng or random.Random(),  # noqa: S311 (jitter, not a secret)
+        )
+        self.history = History()
+        self.at_work: dict[int, Account] = {}  # by position
+        self._accounts = accounts
+        self._researcher = researcher
+        self._call = caller(researcher)
+        self._store = store
+        self._job_id = job_id
+        self._attended = attended
+        self._gate = Gate(
+            limit=limit,
+            gap=settings.account_delay_ms / 1000,
+            backoff=backoff,
+            max_hold=settings.max_hold_seconds,
+        )
+        self._policy = RetryPolicy(
+            max_retries=settings.max_api_retries,
+            max_refused=settings.max_hold_seconds,
+            backoff=backoff,
+        )
+        self._feed = Feed(accounts, now=0.0)
+        self._rate = Rate()
+        self._slots = SlotMeter(now=0.0, slots=limit)
+        self._counts = (0, 0)  # completed, failed: replaced as one, read by threads
+        self._retries = 0
+        self._cost_usd = 0.0
+        self._work_seconds = 0.0
+        self._end: tuple[State, str | None] | None = None  # how it is to end, and why
+        self._ended_at: float | None = None
+        self._clock: Callable[[], float] = lambda: 0.0
+        self._began = 0.0
+        self._breathed = 0.0
+        self._workers: set[asyncio.Task[None]] = set()
+        self._wake: asyncio.TimerHandle | None = None
+        self._sampling: asyncio.TimerHandle | None = None
+        self._writer: Writer | None = None
+        self._tasks: asyncio.TaskGroup | None = None  # while accounts are worked on
+        self._done: asyncio.Event
+
+    # Questions: from any thread.
+
+    def progress(self) -> Progress:
+        """Takes a snapshot of the run."""
+        completed, failed = self._counts
+        ended_at = self._ended_at
+        now = (self._clock() if ended_at is None else ended_at) - self._began
+        state, reason = self._state()
+        rate = self._rate.per_minute(now)
+        pending = len(self._accounts) - completed - failed
+        running = len(self.at_work)
+        return Progress(
+            state=state,
+            reason=reason,
+            total=len(self._accounts),
+            completed=completed,
+            failed=failed,
+            pending=pending,
+            in_flight=running + (self._writer.uncommitted if self._writer else 0),
+            running=running,
+            waiting=self._feed.waiting,
+            retries=self._retries,
+            limit=self._gate.limit,
+            accounts_per_minute=rate,
+            seconds=now,
+            eta_seconds=60 * pending / rate if rate and state == "running" else None,
+        )
+
+    def summary(self) -> RunSummary:
+        """Says what the run has come to."""
+        now = self.progress()
+        seconds = now.seconds
+        slot_seconds = self._slots.slot_seconds(self._began + seconds)
+        return RunSummary(
+            total=now.total,
+            completed=now.completed,
+            failed=now.failed,
+            pending=now.pending,
+            reused=0,
+            seconds=seconds,
+            accounts_per_minute=60 * now.done / seconds if seconds else 0.0,
+            speedup=self._work_seconds / seconds if seconds else 0.0,
+            efficiency=self._work_seconds / slot_seconds if slot_seconds else 0.0,
+            retries=now.retries,
+            cost_usd=self._cost_usd,
+            stopped=None if now.state == "finished" else now.reason,
+        )
+
+    # Requests: on the run's loop.
+
+    def resize(self, limit: int) -> None:
+        """Changes how many run at once; what runs above it finishes."""
+        logger.info("resized job=%d limit=%d", self._job_id, limit)
+        self._gate.resize(limit)
+        self._slots_changed()
+        self._pump()
+
+    def pause(self) -> None:
+        """Starts nothing more until `resume`; what runs finishes."""
+        logger.info("paused job=%d", self._job_id)
+        self._gate.paused = True
+        self._slots_changed()
+
+    def resume(self) -> None:
+        """Goes on after a pause."""
+        logger.info("resumed job=%d", self._job_id)
+        self._gate.resume(self._clock())
+        self._feed.forgive()
+        self._slots_changed()
+        self._pump()
+
+    def cancel(self) -> None:
+        """Ends the run; accounts in flight return to pending."""
+        self._close("cancelled", "Cancelled.")
+        for worker in self._workers:
+            worker.cancel()
+
+    # The run.
+
+    async def run(self) -> None:
+        """Works through the list; returns when the run has ended.
+
+        Raises:
+            StoreError: The database failed; what is committed stays.
+            Exception: A bug, or the researcher could not be entered.
+        """
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+        self._done = asyncio.Event()
+        try:
+            async with AsyncExitStack() as stack:
+                await self._open(stack)
+                await self._work_through()
+        except BaseException as error:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            crash = ("crashed", f"{type(error).__name__}: {error}")
+            self._end = ("cancelled", "Cancelled.") if cancelled else crash
+            raise
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._note_end()
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        record, close = await self._in_store(
+            lambda: self._store.open_writer(self._job_id)
+        )
+        stack.push_async_callback(self._in_store, close)
+        self._writer = Writer(
+            record, durable=self._store.durable, on_commit=self._committed
+        )
+        stack.push_async_exit(self._write_the_rest)
+        if isinstance(self._researcher, AbstractAsyncContextManager):
+            await stack.enter_async_context(self._researcher)
+
+    async def _work_through(self) -> None:
+        writer = self._writer
+        assert writer is not None  # noqa: S101 (for the type checker)
+        self._began = self._breathed = self._clock()
+        self._feed = Feed(self._accounts, now=self._began)
+        self._slots = SlotMeter(now=self._began, slots=self._gate.limit)
+        self._slots_changed()  # it may have been paused before it began
+        logger.info("started job=%d accounts=%d", self._job_id, len(self._accounts))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(writer.run(), name="writer")
+                self._tasks = tasks
+                self._pump()
+                self._settle()
+                self._sample_again()
+                await self._done.wait()
+                writer.stop()
+        except BaseExceptionGroup as errors:
+            if len(errors.exceptions) == 1:
+                raise errors.exceptions[0] from None
+            raise
+        finally:
+            self._tasks = None
+            for timer in (self._wake, self._sampling):
+                if timer is not None:
+                    timer.cancel()
+            self._ended_at = self._clock()
+            self._sample()
+
+    def _pump(self) -> None:
+        """Starts a worker for every account that may start now."""
+        if self._tasks is None:
+            return
+        while (work := self._maybe_take()) is not None:
+            name = f"account {work.account.position}"
+            worker = self._tasks.create_task(self._work(work), name=name)
+            self._workers.add(worker)
+            worker.add_done_callback(self._gone)
+
+    def _maybe_take(self) -> Work | None:
+        """Takes a slot and an account; if there is none, sees to being woken."""
+        now = self._clock()
+        wait = self._gate.wait(now)
+        if wait == 0:
+            work = self._feed.maybe_next(now)
+            if work is not None:
+                work.ticket = self._gate.start(now)
+                self._retries += work.attempts > 0
+                self.at_work[work.account.position] = work.account
+                return work
+            wait = self._feed.seconds_to_next(now)
+        if wait < math.inf:
+            self._wake_at(now + wait)
+        return None
+
+    def _wake_at(self, when: float) -> None:
+        if self._wake is not None:
+            if self._wake.when() <= when:
+                return
+            self._wake.cancel()
+        self._wake = asyncio.get_running_loop().call_at(when, self._woken)
+
+    def _woken(self) -> None:
+        self._wake = None
+        self._pump()
+
+    async def _work(self, work: Work) -> None:
+        """Works on one account after another for as long as the gate lets it."""
+        following: Work | None = work
+        while following is not None:
+            await self._attempt(following)
+            await self._breathe()
+            following = self._maybe_take()
+            if following is not None:
+                self._pump()  # after a hold, one answer lets more than one go
+
+    def _gone(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        self._settle()
+
+    async def _attempt(self, work: Work) -> None:
+        started = self._clock()
+        try:
+            result = await attempt(self._call, work.account)
+        except BaseException:
+            self._leave(work, started, None)
+            raise
+        self._leave(work, started, result)
+
+    def _leave(
+        self, work: Work, started: float, result: Research | Verdict | None
+    ) -> None:
+        """Gives the slot back and sees to what follows; None is a cancelled call."""
+        now = self._clock()
+        verdict = result if isinstance(result, Verdict) else None
+        outcome: AttemptOutcome = "completed" if verdict is None else verdict.kind
+        record = work.attempted(
+            "cancelled" if result is None else outcome,
+            verdict,
+            began=self._began,
+            started=started,
+            ended=now,
+        )
+        del self.at_work[record.position]
+        self._work_seconds += record.seconds
+        self._tell_gate(work, record.outcome, verdict, now)
+        assert self._writer is not None  # noqa: S101 (for the type checker)
+        self._writer.put(record, self._maybe_outcome(work, result, now))
+        if verdict is not None:
+            self._after_failure(record.position, verdict)
+
+    def _tell_gate(
+        self, work: Work, outcome: AttemptOutcome, verdict: Verdict | None, now: float
+    ) -> None:
+        was_in_outage = self._gate.in_outage
+        self._gate.end(
+            work.ticket,
+            outcome,
+            now=now,
+            retry_after=None if verdict is None else verdict.retry_after,
+            message="" if verdict is None else verdict.message,
+        )
+        if self._gate.in_outage and not was_in_outage:
+            self._feed.forgive()
+
+    def _maybe_outcome(
+        self, work: Work, result: Research | Verdict | None, now: float
+    ) -> Outcome | None:
+        """Gives how the account ended; None when it goes back or stays pending."""
+        if isinstance(result, Research):
+            return work.outcome(result, finished=now - self._began)
+        if result is None or result.kind == "stop":
+            return None
+        wait = self._policy.maybe_wait(
+            work, result, now=now, in_outage=self._gate.in_outage
+        )
+        if wait is None:
+            return work.outcome(result, finished=now - self._began)
+        # A wait begins when the hold ends, or it would be over with the hold.
+        hold = self._gate.hold
+        begins = hold.until if hold is not None and work.refusals else now
+        self._feed.put_back(work, due=begins + wait if wait else now)
+        return None
+
+    def _after_failure(self, position: int, verdict: Verdict) -> None:
+        logger.info(
+            "failed_attempt job=%d account=%d kind=%s status=%s retry_after=%s %s",
+            self._job_id,
+            position,
+            verdict.kind,
+            verdict.http_status,
+            verdict.retry_after,
+            verdict.message,
+        )
+        question = self._gate.question
+        if verdict.kind == "stop":
+            self._close("stopped", verdict.message)
+        elif question is not None and not self._attended:
+            self._close("stopped", question)
+        elif question is not None:
+            self._slots_changed()
+
+    async def _breathe(self) -> None:
+        """Waits when the writer is behind, and now and then lets others run."""
+        if self._writer is not None and self._writer.full:
+            await self._writer.space()
+        if self._clock() - self._breathed > BREATH_SECONDS:
+            await asyncio.sleep(0)
+            self._breathed = self._clock()
+
+    def _close(self, state: State, reason: str) -> None:
+        """Starts nothing more; the run ends when nothing is in flight."""
+        if self._end is None:
+            logger.warning("%s job=%d %s", state, self._job_id, reason)
+            self._end = (state, reason)
+        self._gate.closed = True
+        self._settle()
+
+    def _settle(self) -> None:
+        """Ends the run when nothing is in flight and nothing will be."""
+        if not self._workers and (self._feed.empty or self._gate.closed):
+            self._done.set()
+
+    def _committed(self, outcomes: Sequence[Outcome]) -> None:
+        completed, failed = self._counts
+        found = [each.research for each in outcomes if each.research is not None]
+        completed += len(found)
+        failed += len(outcomes) - len(found)
+        self._counts = (completed, failed)
+        self._cost_usd += sum(each.cost_usd or 0.0 for each in found)
+        self._rate.add(
+            self._clock() - self._began,
+            accounts=len(outcomes),
+            latency=sum(each.seconds for each in outcomes) / len(outcomes),
+        )
+
+    def _slots_changed(self) -> None:
+        slots = 0 if self._gate.paused else self._gate.limit
+        self._slots.change(self._clock(), slots)
+
+    def _state(self) -> tuple[State, str | None]:
+        if self._ended_at is not None:
+            return self._end or ("finished", None)
+        if self._gate.paused:
+            return "paused", self._gate.question
+        hold = self._gate.hold
+        if hold is None:
+            return "running", None
+        wait = duration(max(0.0, hold.until - self._clock()))
+        said = f"It said: {hold.reason}"
+        if hold.kind == "outage":
+            return "held", f"The provider is down; next probe in {wait}. {said}"
+        return "held", f"The provider asks to wait; next account in {wait}. {said}"
+
+    def _sample(self) -> None:
+        now = self.progress()
+        self.history.add(
+            Sample(
+                seconds=now.seconds,
+                accounts_per_minute=now.accounts_per_minute,
+                running=now.running,
+                limit=0 if now.state == "paused" else now.limit,
+                failed=now.failed,
+                held=now.held,
+            )
+        )
+
+    def _sample_again(self) -> None:
+        self._sample()
+        loop = asyncio.get_running_loop()
+        self._sampling = loop.call_later(self.history.every, self._sample_again)
+
+    async def _in_store(self, call: Callable[[], T]) -> T:
+        """Calls the store where it may block."""
+        return await asyncio.to_thread(call) if self._store.durable else call()
+
+    async def _write_the_rest(
+        self, _kind: object, error: BaseException | None, _trace: object
+    ) -> None:
+        if self._writer is not None and not isinstance(error, StoreError):
+            with anyio.CancelScope(shield=True):
+                await self._writer.flush()
+
+    async def _note_end(self) -> None:
+        if self._ended_at is None:  # it never began
+            self._ended_at = self._clock()
+        state, reason = self._state()
+        seconds = self._ended_at - self._began
+        logger.info("%s job=%d seconds=%.1f", state, self._job_id, seconds)
+        try:
+            await self._in_store(
+                lambda: self._store.end_job(
+                    self._job_id, state=state, reason=reason, seconds=seconds
+                )
+            )
+        except StoreError:
+            if state != "crashed":  # else that is the error to be seen
+                raise

@@ -1,0 +1,65 @@
+"""In which order accounts are worked on."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+from sdr_kit.account import Account
+from sdr_kit.worker import Work
+
+
+class Feed:
+    """Hands out accounts: those due for another try first, then the untouched.
+
+    Args:
+        accounts: The list, in its order.
+        now: Since when all of them could start, on the run's clock.
+    """
+
+    def __init__(self, accounts: Sequence[Account], *, now: float) -> None:
+        self._untouched: Iterator[Account] = iter(accounts)
+        self._left = len(accounts)
+        self._began = now
+        self._retries: list[tuple[float, int, Work]] = []  # a heap by due time
+        self._order = itertools.count()  # accounts due together keep their order
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left to hand out, now or later."""
+        return not self._left and not self._retries
+
+    @property
+    def waiting(self) -> int:
+        """How many accounts wait for another try."""
+        return len(self._retries)
+
+    def maybe_next(self, now: float) -> Work | None:
+        """Takes the next account; None when none is ready."""
+        if self._retries and self._retries[0][0] <= now:
+            return heapq.heappop(self._retries)[2]
+        if self._left:
+            self._left -= 1
+            return Work(account=next(self._untouched), ready_at=self._began)
+        return None
+
+    def seconds_to_next(self, now: float) -> float:
+        """Gives the time until an account is ready; infinity when none will be."""
+        return self._retries[0][0] - now if self._retries else math.inf
+
+    def put_back(self, work: Work, *, due: float) -> None:
+        """Keeps an account for another try, not before it is due."""
+        work.ready_at = due
+        heapq.heappush(self._retries, (due, next(self._order), work))
+
+    def forgive(self) -> None:
+        """Gives the waiting accounts all their tries back.
+
+        They failed because the provider was down, or waited because the run was
+        paused; neither is theirs.
+        """
+        for _, _, work in self._retries:
+            work.retries = 0
+            work.refused_since, work.refusals = None, 0

@@ -1,0 +1,255 @@
+"""How many accounts at once, and not before when.
+
+The gate is told what happens (a start, an end and how it ended) and answers one
+question: how long must the next start wait? It reads no clock, sleeps nowhere and
+knows no account; `now` is passed in, so a whole run can be replayed. It keeps four
+rules:
+
+* never more than `limit` at once, never two starts closer than `gap`;
+* a rate limit belongs to the provider: when one call is refused, all starts are held
+  for as long as the provider asked;
+* so does an outage: when everything has failed for a while, all starts are held and
+  single probes go out at growing intervals;
+* after a hold one account goes ahead (the canary), and as answers come in the others
+  follow, one more for each answer: the slow start of TCP (RFC 5681), so that a
+  provider that has just recovered is not hit by everyone at once.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import tenacity
+
+from sdr_kit.account import AttemptOutcome
+
+OUTAGE_ATTEMPTS = 10  # at least so many failures in a row before an outage is assumed
+SAME_FAILURES = 10  # so many equal permanent failures in a row raise a question
+
+_WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")
+
+
+class Backoff:
+    """How long to wait before try n: exponential, capped, with full jitter.
+
+    Args:
+        initial: Upper end of the first wait, in seconds; it doubles each time.
+        maximum: Where the doubling ends, in seconds.
+        rng: Where the jitter comes from; pass a seeded one to replay a run.
+
+    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+
+    def __init__(self, *, initial: float, maximum: float, rng: random.Random) -> None:
+        self._ceiling = tenacity.wait_exponential(multiplier=initial, max=maximum)
+        self._rng = rng
+
+    def ceiling(self, tries: int) -> float:
+        """Gives the longest wait after this many tries, in seconds."""
+        state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
+        state.attempt_number = tries
+        return float(self._ceiling(state))
+
+    def jittered(self, tries: int) -> float:
+        """Draws a wait from 0 to the ceiling, in seconds."""
+        return self._rng.uniform(0, self.ceiling(tries))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """Why nothing starts at the moment.
+
+    Attributes:
+        kind: The provider refuses (`rate_limit`) or fails (`outage`).
+        since: When the provider last gave an answer to go by, on the run's clock.
+        until: When the next account goes ahead, on the run's clock.
+        reason: What the provider said, in plain words.
+    """
+
+    kind: Literal["rate_limit", "outage"]
+    since: float
+    until: float
+    reason: str
+
+
+class Gate:
+    """Decides when the next attempt may start.
+
+    Args:
+        limit: How many at once; `resize` changes it at any time.
+        gap: The smallest time between two starts, in seconds.
+        backoff: How long to hold when the provider does not say.
+        max_hold: Seconds a hold may last before it becomes a question.
+    """
+
+    def __init__(
+        self, *, limit: int, gap: float, backoff: Backoff, max_hold: float
+    ) -> None:
+        self.limit = limit
+        self.in_flight = 0
+        self.hold: Hold | None = None
+        self.paused = False
+        self.closed = False
+        self.question: str | None = None
+        self._gap = gap
+        self._backoff = backoff
+        self._max_hold = max_hold
+        self._last_start = -math.inf
+        # A round ends with each hold. Only what was started since says whether the
+        # provider accepts calls again; older answers are still on their way.
+        self._round = 0
+        self._round_in_flight = 0
+        self._round_limit: int | None = None
+        self._holds_in_a_row = 0
+        self._failures_in_a_row = 0
+        self._same_failure = ("", 0)
+        self._tolerated: set[str] = set()
+
+    @property
+    def in_outage(self) -> bool:
+        """Whether the provider is taken to be down."""
+        return self.hold is not None and self.hold.kind == "outage"
+
+    def wait(self, now: float) -> float:
+        """Gives the seconds until the next start may be made.
+
+        0 means now; infinity means not before something else changes.
+        """
+        if self.paused or self.closed or self.in_flight >= self.limit:
+            return math.inf
+        if self._round_limit is not None and self._round_in_flight >= self._round_limit:
+            return math.inf
+        earliest = self._last_start + self._gap
+        if self.hold is not None:
+            earliest = max(earliest, self.hold.until)
+        return max(0.0, earliest - now)
+
+    def start(self, now: float) -> int:
+        """Takes a slot; gives the ticket that `end` wants back."""
+        self.in_flight += 1
+        self._round_in_flight += 1
+        self._last_start = now
+        return self._round
+
+    def end(
+        self,
+        ticket: int,
+        outcome: AttemptOutcome,
+        *,
+        now: float,
+        retry_after: float | None = None,
+        message: str = "",
+    ) -> None:
+        """Gives the slot back and learns from how the attempt ended.
+
+        Args:
+            ticket: What `start` gave.
+            outcome: How the attempt ended.
+            now: Seconds on the run's clock.
+            retry_after: Seconds the provider asked to wait, if it did.
+            message: The failure in plain words, for the reason of a hold.
+        """
+        self.in_flight -= 1
+        current = ticket == self._round
+        if current:
+            self._round_in_flight -= 1
+        if outcome in ("completed", "permanent"):
+            self._answered(current=current)
+            self._notice_same_failure(message if outcome == "permanent" else "")
+        elif outcome == "rate_limited":
+            self._failures_in_a_row = 0
+            self._refused(now, retry_after, message, current=current)
+        elif outcome == "transient":
+            self._failed(now, retry_after, message, current=current)
+
+    def resize(self, limit: int) -> None:
+        """Changes how many may run at once; what runs above it finishes."""
+        self.limit = limit
+
+    def resume(self, now: float) -> None:
+        """Lets starts go on after a pause, and takes a question as answered."""
+        self.paused = False
+        if self.question is None:
+            return
+        self.question = None
+        self._tolerated.add(self._same_failure[0])
+        if self.hold is not None:
+            self.hold = replace(self.hold, since=now)
+
+    def _answered(self, *, current: bool) -> None:
+        """Notes that the provider is there and takes calls."""
+        self._failures_in_a_row = 0
+        if current:
+            self._holds_in_a_row = 0
+            self.hold = None
+            if self._round_limit is not None:
+                more = self._round_limit + 1
+                self._round_limit = more if more < self.limit else None
+        elif self.in_outage:
+            self.hold = None  # a late answer is one all the same: no longer down
+
+    def _refused(
+        self, now: float, retry_after: float | None, message: str, *, current: bool
+    ) -> None:
+        if self.hold is not None and not current:
+            # One of a burst that met the same refusal: it may only lengthen the hold.
+            until = max(self.hold.until, now + (retry_after or 0.0))
+            self.hold = replace(self.hold, until=until)
+        else:
+            self._begin_hold("rate_limit", now, retry_after, message)
+
+    def _failed(
+        self, now: float, retry_after: float | None, message: str, *, current: bool
+    ) -> None:
+        self._failures_in_a_row += 1
+        if self.in_outage:
+            if current:
+                self._begin_hold("outage", now, retry_after, message)
+        elif self._failures_in_a_row >= max(OUTAGE_ATTEMPTS, 2 * self.limit):
+            self._begin_hold("outage", now, retry_after, message)
+        elif retry_after is not None:
+            self._refused(now, retry_after, message, current=current)
+
+    def _begin_hold(
+        self,
+        kind: Literal["rate_limit", "outage"],
+        now: float,
+        retry_after: float | None,
+        message: str,
+    ) -> None:
+        self._holds_in_a_row += 1
+        length = retry_after or self._backoff.ceiling(self._holds_in_a_row)
+        since = now if self.hold is None else self.hold.since
+        self.hold = Hold(kind=kind, since=since, until=now + length, reason=message)
+        self._round += 1
+        self._round_in_flight = 0
+        self._round_limit = 1
+        if now + length - since > self._max_hold:
+            self._ask(
+                f"The provider has not taken a call for {now - since:.0f} s and the "
+                f"next try would be in {length:.0f} s, past the "
+                f"{self._max_hold:.0f} s of MAX_HOLD_SECONDS. It said: {message}"
+            )
+
+    def _notice_same_failure(self, message: str) -> None:
+        """Asks when account after account fails in the same way.
+
+        Words with digits are left out of the comparison: request ids differ.
+        """
+        gist = _WORD_WITH_DIGIT.sub("#", message)
+        known, count = self._same_failure
+        self._same_failure = (gist, count + 1 if gist == known else 1)
+        if not gist or gist in self._tolerated:
+            return
+        if self._same_failure[1] >= SAME_FAILURES:
+            self._ask(
+                f"{SAME_FAILURES} accounts in a row failed in the same way: {message}"
+            )
+
+    def _ask(self, question: str) -> None:
+        self.question = question
+        self.paused = True

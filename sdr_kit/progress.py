@@ -1,0 +1,215 @@
+"""How a run is doing: what the panel shows, and how the numbers are made.
+
+Nothing here knows a clock or a thread; times are passed in, in seconds.
+"""
+
+from __future__ import annotations
+
+import html
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal[
+    "running", "held", "paused", "finished", "stopped", "cancelled", "crashed"
+]
+ENDED = frozenset({"finished", "stopped", "cancelled", "crashed"})
+
+# The window of the rate follows the latency: eight accounts' time smooths the rate at
+# one account a time and still shows a moved slider soon.
+WINDOW_LATENCIES = 8
+WINDOW_SECONDS = (3.0, 120.0)
+
+HISTORY_SAMPLES = 1_000  # when so many are kept, every second one is dropped
+SAMPLE_SECONDS = 0.25
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """A run at one moment. Counts are of what is committed, nothing else.
+
+    `completed + failed + pending == total` holds in every snapshot.
+
+    Attributes:
+        state: `running`, `held` (the provider refuses or is down), `paused`, or how
+            it ended: `finished`, `stopped` (no account could succeed), `cancelled`,
+            `crashed` (a bug).
+        reason: Why it is held, paused by itself, stopped or crashed; else None.
+        total: Accounts in the run.
+        completed: Accounts with research.
+        failed: Accounts given up.
+        pending: All others, those in flight among them.
+        in_flight: Accounts started and not yet committed: what a crash could repeat.
+        running: Accounts whose researcher is at work; never started above `limit`.
+        waiting: Accounts that failed and wait for another try.
+        retries: Attempts beyond each account's first.
+        limit: How many may run at once.
+        accounts_per_minute: Rate over the last window (3 to 120 s).
+        seconds: Since the start of the run.
+        eta_seconds: Until the end at this rate; None when that cannot be said.
+    """
+
+    state: State
+    reason: str | None
+    total: int
+    completed: int
+    failed: int
+    pending: int
+    in_flight: int
+    running: int
+    waiting: int
+    retries: int
+    limit: int
+    accounts_per_minute: float
+    seconds: float
+    eta_seconds: float | None
+
+    @property
+    def held(self) -> bool:
+        """Whether the provider keeps the run from starting accounts."""
+        return self.state == "held"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will happen any more."""
+        return self.state in ENDED
+
+    @property
+    def done(self) -> int:
+        """Accounts completed or failed."""
+        return self.completed + self.failed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSummary:
+    """What a run came to.
+
+    Attributes:
+        total: Accounts in the run.
+        completed: Accounts with research.
+        failed: Accounts given up.
+        pending: Accounts left undone because the run was stopped or cancelled.
+        reused: Accounts answered from stored results.
+        seconds: From the start to the last account, by the clock.
+        accounts_per_minute: Finished accounts ÷ minutes.
+        speedup: Σ seconds of the attempts ÷ seconds elapsed: how many accounts were
+            worked on at once, on average.
+        efficiency: speedup ÷ the mean number of slots allowed, 0 to 1.
+        retries: Attempts beyond each account's first.
+        cost_usd: What the answers cost, where the researcher says so.
+        stopped: Why the run ended early; None when it did not.
+    """
+
+    total: int
+    completed: int
+    failed: int
+    pending: int
+    reused: int
+    seconds: float
+    accounts_per_minute: float
+    speedup: float
+    efficiency: float
+    retries: int
+    cost_usd: float
+    stopped: str | None = None
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.completed:,} of {self.total:,} accounts completed, "
+            f"{self.failed:,} failed, in {duration(self.seconds)} "
+            f"({self.accounts_per_minute:,.0f} a minute, {self.speedup:.1f}× one by "
+            f"one)"
+        )
+        return f"{text}. Stopped early: {self.stopped}" if self.stopped else text
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(str(self))}</p>"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One point of the live chart.
+
+    Attributes:
+        seconds: Since the start of the run.
+        accounts_per_minute: Rate over the last window.
+        running: Accounts at work.
+        limit: How many may run at once; 0 while paused.
+        failed: Accounts given up so far.
+        held: Whether the provider kept the run from starting accounts.
+    """
+
+    seconds: float
+    accounts_per_minute: float
+    running: int
+    limit: int
+    failed: int
+    held: bool
+
+
+class Rate:
+    """Accounts per minute over a window that follows their latency."""
+
+    def __init__(self) -> None:
+        self._finished: deque[tuple[float, int]] = deque()
+        self._latency = 0.0
+
+    def add(self, now: float, *, accounts: int, latency: float) -> None:
+        """Notes accounts that finished, and their mean seconds of work."""
+        weight = 0.2 if self._latency else 1.0
+        self._latency += weight * (latency - self._latency)
+        self._finished.append((now, accounts))
+        while self._finished[0][0] < now - WINDOW_SECONDS[1]:
+            self._finished.popleft()
+
+    def per_minute(self, now: float) -> float:
+        """Gives the rate at a time; `now` counts from the start of the run."""
+        low, high = WINDOW_SECONDS
+        window = min(max(low, WINDOW_LATENCIES * self._latency), high)
+        # A copy, because the panel asks from another thread than the run adds on.
+        counted = sum(n for at, n in tuple(self._finished) if at > now - window)
+        return 60 * counted / min(window, now) if now > 0 else 0.0
+
+
+class SlotMeter:
+    """The mean number of slots allowed over a run; a pause allows none."""
+
+    def __init__(self, *, now: float, slots: int) -> None:
+        self._slot_seconds = 0.0
+        self._since = now
+        self._slots = slots
+
+    def change(self, now: float, slots: int) -> None:
+        """Notes that from now on so many slots are allowed."""
+        self._slot_seconds = self.slot_seconds(now)
+        self._since, self._slots = now, slots
+
+    def slot_seconds(self, now: float) -> float:
+        """Gives the slots allowed × the seconds they were, up to a time."""
+        return self._slot_seconds + self._slots * (now - self._since)
+
+
+class History:
+    """The samples of a run, thinned out as it grows so that it stays bounded."""
+
+    def __init__(self) -> None:
+        self.samples: list[Sample] = []
+        self.every = SAMPLE_SECONDS
+
+    def add(self, sample: Sample) -> None:
+        """Keeps a sample; halves the history and its pace when it is full."""
+        self.samples = [*self.samples[:: self._stride()], sample]
+
+    def _stride(self) -> int:
+        if len(self.samples) < HISTORY_SAMPLES:
+            return 1
+        self.every *= 2
+        return 2
+
+
+def duration(seconds: float) -> str:
+    """Writes a time as a person says it: `8.4 s`, `12 min`, `2 h 10 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

@@ -1,0 +1,116 @@
+"""Outcomes and attempts as tables.
+
+The columns that a run adds stand behind those of the source. Where names meet, the
+run's keep theirs: a column `status` of the source becomes `source_status`, a research
+column `owner` becomes `research_owner`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+
+import pandas as pd
+
+from sdr_kit.account import Attempt, Outcome
+
+BEFORE_RESEARCH = (
+    "status",
+    "attempts",
+    "seconds",
+    "reused",
+    "tier",
+    "priority_score",
+)
+AFTER_RESEARCH = ("error_kind", "error_message", "cost_usd")
+_DTYPES = {
+    "attempts": "int64",
+    "seconds": "float64",
+    "reused": "bool",
+    "priority_score": "Int64",
+    "cost_usd": "float64",
+}
+
+
+def results_frame(
+    source: pd.DataFrame,
+    outcomes: Iterable[Outcome],
+    processing: Iterable[int] = (),
+) -> pd.DataFrame:
+    """Puts the source's columns and the outcomes side by side.
+
+    Args:
+        source: One row an account, in the order of their positions.
+        outcomes: How accounts ended, in any order.
+        processing: Positions of the accounts at work.
+
+    Returns:
+        One row an account, with the source's index and columns, then `status`
+        (`pending`, `processing`, `completed`, `failed`), `attempts` (int64),
+        `seconds` (float64, of all attempts), `reused` (bool), `tier`,
+        `priority_score` (Int64, 1 to 10), the research columns in the order in which
+        they first appear, `error_kind`, `error_message`, `cost_usd` (float64).
+    """
+    by_position = {outcome.position: outcome for outcome in outcomes}
+    at_work = set(processing)
+    rows = [by_position.get(position) for position in range(len(source))]
+    research = [None if row is None else row.research for row in rows]
+    own: dict[str, list[object]] = {
+        "status": [
+            row.status if row else "processing" if position in at_work else "pending"
+            for position, row in enumerate(rows)
+        ],
+        "attempts": [row.attempts if row else 0 for row in rows],
+        "seconds": [row.seconds if row else 0.0 for row in rows],
+        "reused": [False] * len(rows),
+        "tier": [each.tier if each else None for each in research],
+        "priority_score": [each.priority_score if each else None for each in research],
+        "error_kind": [row.error_kind if row else None for row in rows],
+        "error_message": [row.error_message if row else None for row in rows],
+        "cost_usd": [each.cost_usd if each else None for each in research],
+    }
+    found = _research_columns([each.fields if each else {} for each in research])
+    reserved = {str(name) for name in source.columns} | set(own)
+    columns = {
+        **{name: own[name] for name in BEFORE_RESEARCH},
+        **{_free(name, "research", reserved): found[name] for name in found},
+        **{name: own[name] for name in AFTER_RESEARCH},
+    }
+    added = pd.DataFrame(
+        {
+            name: pd.Series(values, index=source.index, dtype=_DTYPES.get(name))
+            for name, values in columns.items()
+        },
+        index=source.index,
+    )
+    taken = set(added.columns) | set(source.columns)
+    kept = source.rename(
+        columns={
+            name: _free(str(name), "source", taken)
+            for name in source.columns
+            if name in added.columns
+        }
+    )
+    return pd.concat([kept, added], axis="columns")
+
+
+def attempts_frame(attempts: Sequence[Attempt]) -> pd.DataFrame:
+    """Gives one row an attempt: the columns of `Attempt`, times in seconds."""
+    names = [field.name for field in fields(Attempt)]
+    return pd.DataFrame(
+        {name: [getattr(each, name) for each in attempts] for name in names}
+    ).astype({"http_status": "Int64"})
+
+
+def _research_columns(
+    rows: Sequence[Mapping[str, object]],
+) -> dict[str, list[object]]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _free(name: str, prefix: str, taken: set[str]) -> str:
+    """Gives the name, with as many prefixes as it needs to be unlike the taken."""
+    while name in taken:
+        name = f"{prefix}_{name}"
+    return name

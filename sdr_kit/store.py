@@ -1,0 +1,483 @@
+"""Where runs are kept: jobs, their accounts, results and attempts.
+
+The rules:
+
+* What is written is written whole: one transaction takes a batch of attempts and
+  results, and an account counts as finished only when its result is committed.
+* Writing the same record again changes nothing, so a writer that does not know
+  whether its last transaction went through may repeat it.
+* An account without a result is pending. There is no "processing" in the database
+  that a killed process could leave behind.
+
+`Store` is synchronous and thread-safe: every call opens a connection of its own, and
+a run keeps one open for its writes. SQLite before 3.51.3 can corrupt a write-ahead log
+that several processes share (https://sqlite.org/wal.html, "the WAL-reset bug"), so
+those versions use a rollback journal.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+import tenacity
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
+
+from sdr_kit.account import Account, Attempt, Outcome, Research
+from sdr_kit.errors import StoreError
+from sdr_kit.settings import Settings
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_MS = 5_000  # SQLite's own wait for a lock, before we wait on top of it
+BUSY_PATIENCE_SECONDS = 60.0  # then somebody holds the database and will not let go
+WAL_SINCE = (3, 51, 3)
+AUTOCHECKPOINT_PAGES = 8_000  # keeps the cost of a commit flat in long runs
+
+# Writes a batch of attempts and outcomes of one job, all of it or nothing.
+Record = Callable[[Sequence[Attempt], Sequence[Outcome]], None]
+
+_schema = sa.MetaData()
+_jobs = sa.Table(
+    "jobs",
+    _schema,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("created_at", sa.Text, nullable=False),  # ISO 8601, UTC
+    sa.Column("researcher", sa.Text, nullable=False),
+    sa.Column("concurrency", sa.Integer, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("seconds", sa.Float),
+    sqlite_autoincrement=True,  # the number of a deleted job is not given again
+)
+
+
+def _of_account(name: str, *columns: sa.Column[Any], **options: Any) -> sa.Table:
+    """A table whose rows belong to one account of one job."""
+    return sa.Table(
+        name,
+        _schema,
+        sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True),
+        *columns,
+        sqlite_with_rowid=False,
+        **options,
+    )
+
+
+_accounts = _of_account(
+    "accounts",
+    sa.Column("company_name", sa.Text, nullable=False),
+    sa.Column("domain", sa.Text),
+    sa.Column("industry", sa.Text),
+    sa.Column("owner", sa.Text),
+    sa.Column("extra", sa.Text, nullable=False),  # the other columns, as JSON
+)
+_results = _of_account(
+    "results",
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("finished", sa.Float, nullable=False),
+    sa.Column("fields", sa.Text),  # the research columns, as JSON
+    sa.Column("tier", sa.Text),
+    sa.Column("priority_score", sa.Integer),
+    sa.Column("cost_usd", sa.Float),
+    sa.Column("error_kind", sa.Text),
+    sa.Column("error_message", sa.Text),
+)
+_attempts = _of_account(
+    "attempts",
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("started", sa.Float, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("http_status", sa.Integer),
+    sa.Column("waited", sa.Float, nullable=False),
+    sa.Column("message", sa.Text),
+)
+
+
+class Store:
+    """Jobs, accounts, results and attempts in SQL.
+
+    Args:
+        url: An SQLAlchemy URL (`sqlite:///results.db`); None is the settings'
+            database. The file is made when it is not there.
+
+    Raises:
+        StoreError: It cannot be opened, is no database of ours, or was written by a
+            newer version.
+    """
+
+    durable = True
+
+    def __init__(self, url: str | None = None) -> None:
+        try:
+            self.url = sa.make_url(url or Settings().database)
+        except sa.exc.ArgumentError:
+            raise StoreError(
+                f"{url!r} is no database URL; write for instance sqlite:///results.db"
+            ) from None
+        if self.url.get_backend_name() != "sqlite" or not self.url.database:
+            raise StoreError(
+                f"{self} is not supported; write sqlite:/// and the path of a file"
+            )
+        self._engine = sa.create_engine(
+            self.url,
+            poolclass=sa.NullPool,
+            # A run opens its connection on one thread and writes on others, one at
+            # a time.
+            connect_args={"check_same_thread": False},
+        )
+        sa.event.listen(self._engine, "connect", _prepare_connection)
+        sa.event.listen(self._engine, "begin", _begin)
+        self._migrate()
+
+    def __repr__(self) -> str:
+        return f"Store({self})"
+
+    def __str__(self) -> str:
+        return self.url.database or self.url.render_as_string(hide_password=True)
+
+    def create_job(
+        self, accounts: Sequence[Account], *, researcher: str, concurrency: int
+    ) -> int:
+        """Stores a new job with all its accounts and gives its number."""
+        with self._transaction() as connection:
+            job = connection.execute(
+                _jobs.insert().values(
+                    created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                    researcher=researcher,
+                    concurrency=concurrency,
+                    total=len(accounts),
+                    state="running",
+                )
+            )
+            job_id = int(job.lastrowid)
+            _insert(connection, _accounts, [_account_row(job_id, a) for a in accounts])
+        return job_id
+
+    def end_job(
+        self, job_id: int, *, state: str, reason: str | None, seconds: float
+    ) -> None:
+        """Notes how a job ended: its state, why, and its seconds."""
+        with self._transaction() as connection:
+            connection.execute(
+                _jobs.update()
+                .where(_jobs.c.id == job_id)
+                .values(state=state, reason=reason, seconds=seconds)
+            )
+
+    def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
+        """Opens the one connection a run writes through.
+
+        Returns:
+            A function that writes a batch of attempts and outcomes in one
+            transaction, and a function that closes the connection.
+        """
+        with _translated(self):
+            connection = self._immediate()
+
+        @_waiting_while_busy
+        def write(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
+            with connection.begin():
+                _insert(
+                    connection, _attempts, [_attempt_row(job_id, a) for a in attempts]
+                )
+                _insert(
+                    connection, _results, [_result_row(job_id, o) for o in outcomes]
+                )
+
+        def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
+            with _translated(self):
+                write(attempts, outcomes)
+
+        return record, connection.close
+
+    def results(
+        self,
+        job_id: int,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+    ) -> list[Outcome]:
+        """Reads how accounts ended, in the order of the list.
+
+        Args:
+            job_id: The job.
+            first: The first position to read.
+            last: The last position to read; None is the end.
+            status: `"completed"` or `"failed"`; None is both.
+            limit: At most so many.
+        """
+        table = _results.c
+        query = sa.select(_results).where(table.job_id == job_id)
+        query = query.where(table.position >= first).order_by(table.position)
+        if last is not None:
+            query = query.where(table.position <= last)
+        if status is not None:
+            query = query.where(table.status == status)
+        return [_outcome(row) for row in self._read(query.limit(limit))]
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        """Reads every attempt of a job, by account and number."""
+        query = sa.select(_attempts).where(_attempts.c.job_id == job_id)
+        query = query.order_by(_attempts.c.position, _attempts.c.number)
+        return [Attempt(**_without_job(row)) for row in self._read(query)]
+
+    def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        with _translated(self), self._engine.connect() as connection:
+            return connection.execute(query).all()
+
+    def _immediate(self) -> sa.Connection:
+        return self._engine.connect().execution_options(immediate=True)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with _translated(self), self._immediate() as connection, connection.begin():
+            yield connection
+
+    def _migrate(self) -> None:
+        """Makes the tables of a new file, and refuses a file of a newer version."""
+        with self._transaction() as connection:
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            if version > SCHEMA_VERSION:
+                raise StoreError(
+                    f"{self} was written by a newer sdr_kit (schema {version}, this "
+                    f"one knows {SCHEMA_VERSION}); update sdr_kit or name another file"
+                )
+            if version == 0:
+                _schema.create_all(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+class MemoryStore:
+    """A store that ends with the process: the same methods over plain lists."""
+
+    durable = False
+
+    def __init__(self) -> None:
+        self._outcomes: dict[int, dict[int, Outcome]] = {}
+        self._attempts: dict[int, list[Attempt]] = {}
+        self._lock = threading.Lock()  # the panel reads while a run writes
+
+    def __repr__(self) -> str:
+        return "MemoryStore()"
+
+    def __str__(self) -> str:
+        return "memory"
+
+    def create_job(
+        self,
+        accounts: Sequence[Account],  # noqa: ARG002 (they live in the run)
+        *,
+        researcher: str,  # noqa: ARG002
+        concurrency: int,  # noqa: ARG002
+    ) -> int:
+        """Gives the number of a new job."""
+        with self._lock:
+            job_id = len(self._outcomes) + 1
+            self._outcomes[job_id] = {}
+            self._attempts[job_id] = []
+        return job_id
+
+    def end_job(
+        self, job_id: int, *, state: str, reason: str | None, seconds: float
+    ) -> None:
+        """Does nothing: nobody can ask for the job later."""
+
+    def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
+        """Gives a function that keeps a batch, and one that does nothing."""
+        outcomes_by_position = self._outcomes[job_id]
+        attempts_of_job = self._attempts[job_id]
+
+        def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
+            with self._lock:
+                attempts_of_job.extend(attempts)
+                outcomes_by_position.update((o.position, o) for o in outcomes)
+
+        return record, lambda: None
+
+    def results(
+        self,
+        job_id: int,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+    ) -> list[Outcome]:
+        """Gives how accounts ended, in the order of the list."""
+        with self._lock:
+            outcomes = sorted(self._outcomes[job_id].items())
+        chosen = [
+            outcome
+            for position, outcome in outcomes
+            if position >= first
+            and (last is None or position <= last)
+            and (status is None or outcome.status == status)
+        ]
+        return chosen[:limit]
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        """Gives every attempt of a job, by account and number."""
+        with self._lock:
+            attempts = list(self._attempts[job_id])
+        return sorted(attempts, key=lambda each: (each.position, each.number))
+
+
+AnyStore = Store | MemoryStore
+
+
+def open_store(store: AnyStore | str | None, settings: Settings) -> AnyStore:
+    """Gives the store that a caller named.
+
+    Args:
+        store: None for the settings' database, `"memory"` for one that ends with the
+            run, an SQLAlchemy URL, or a store.
+        settings: Where the default database is.
+
+    Raises:
+        StoreError: The database cannot be opened.
+    """
+    if store is None:
+        return Store(settings.database)
+    if not isinstance(store, str):
+        return store
+    return MemoryStore() if store == "memory" else Store(store)
+
+
+def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
+    """Sets what SQLite keeps for each connection.
+
+    The driver's own transactions are switched off: `_begin` says how each begins.
+    """
+    connection.isolation_level = None
+    journal = "WAL" if sqlite3.sqlite_version_info >= WAL_SINCE else "TRUNCATE"
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}",
+        f"journal_mode = {journal}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    # A read transaction that wants to write is refused at once, whatever the busy
+    # timeout says, so what will write takes the lock at its beginning.
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _insert(
+    connection: sa.Connection, table: sa.Table, rows: list[tuple[Any, ...]]
+) -> None:
+    """Writes tuples straight through the driver: twice as fast as dicts here."""
+    if rows:
+        marks = ", ".join("?" * len(table.columns))
+        connection.exec_driver_sql(
+            f"INSERT OR REPLACE INTO {table.name} VALUES ({marks})",  # noqa: S608
+            rows,
+        )
+
+
+def _account_row(job_id: int, account: Account) -> tuple[Any, ...]:
+    extra = json.dumps(dict(account.extra), default=str) if account.extra else "{}"
+    return (
+        job_id,
+        account.position,
+        account.company_name,
+        account.domain,
+        account.industry,
+        account.owner,
+        extra,
+    )
+
+
+def _attempt_row(job_id: int, attempt: Attempt) -> tuple[Any, ...]:
+    return (
+        job_id,
+        attempt.position,
+        attempt.number,
+        attempt.started,
+        attempt.seconds,
+        attempt.outcome,
+        attempt.http_status,
+        attempt.waited,
+        attempt.message,
+    )
+
+
+def _result_row(job_id: int, outcome: Outcome) -> tuple[Any, ...]:
+    research = outcome.research
+    return (
+        job_id,
+        outcome.position,
+        outcome.status,
+        outcome.attempts,
+        outcome.seconds,
+        outcome.finished,
+        None if research is None else json.dumps(research.fields),
+        None if research is None else research.tier,
+        None if research is None else research.priority_score,
+        None if research is None else research.cost_usd,
+        outcome.error_kind,
+        outcome.error_message,
+    )
+
+
+def _outcome(row: sa.Row[Any]) -> Outcome:
+    columns = _without_job(row)
+    fields = columns.pop("fields")
+    found = {name: columns.pop(name) for name in ("tier", "priority_score", "cost_usd")}
+    research = None if fields is None else Research(fields=json.loads(fields), **found)
+    return Outcome(**columns, research=research)
+
+
+def _without_job(row: sa.Row[Any]) -> dict[str, Any]:
+    columns = dict(row._mapping)
+    del columns["job_id"]
+    return columns
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, OperationalError) and "locked" in str(error.orig)
+
+
+_waiting_while_busy = tenacity.retry(
+    retry=tenacity.retry_if_exception(_is_busy),
+    stop=tenacity.stop_after_delay(BUSY_PATIENCE_SECONDS),
+    wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
+    reraise=True,
+)
+
+
+@contextmanager
+def _translated(store: Store) -> Iterator[None]:
+    """Turns what the database says into one of our errors with a way out."""
+    try:
+        yield
+    except OperationalError as error:
+        hint = (
+            "another process holds it; close that one or name another database"
+            if _is_busy(error)
+            else "check that its folder exists, can be written and has space"
+        )
+        raise StoreError(f"{store} cannot be used: {error.orig}; {hint}") from error
+    except DatabaseError as error:
+        raise StoreError(
+            f"{store} cannot be used: {error.orig}; name another database"
+        ) from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"{store} cannot be used: {error}") from error

@@ -1,0 +1,195 @@
+"""One account on its way through a run: call, judge, wait, try again.
+
+The slot, the clock and the database are the batch's business. Here stands what one
+attempt gives, and what follows from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+
+from sdr_kit.account import Account, Attempt, AttemptOutcome, Outcome, Research
+from sdr_kit.errors import Verdict, classify
+from sdr_kit.limits import Backoff
+
+Researcher = Callable[[Account], Any]
+AsyncResearcher = Callable[[Account], Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class Work:
+    """Where one account stands.
+
+    Attributes:
+        account: Who it is about.
+        ready_at: Since when it could start, on the run's clock.
+        attempts: How many calls have been made.
+        seconds: How long they took together.
+        retries: How many passing failures count against `MAX_API_RETRIES`.
+        refusals: How many of its last calls in a row were refused.
+        refused_since: When the provider first refused it, on the run's clock; None
+            when its last call was not refused.
+        ticket: What the gate gave for the attempt under way.
+    """
+
+    account: Account
+    ready_at: float
+    attempts: int = 0
+    seconds: float = 0.0
+    retries: int = 0
+    refusals: int = 0
+    refused_since: float | None = None
+    ticket: int = 0
+
+    def attempted(
+        self,
+        outcome: AttemptOutcome,
+        verdict: Verdict | None,
+        *,
+        began: float,
+        started: float,
+        ended: float,
+    ) -> Attempt:
+        """Counts an attempt and gives its record.
+
+        Args:
+            outcome: How it ended.
+            verdict: What went wrong, if something did.
+            began: Start of the run, on its clock.
+            started: Start of the call, on the same clock.
+            ended: End of the call, on the same clock.
+        """
+        self.attempts += 1
+        self.seconds += ended - started
+        return Attempt(
+            position=self.account.position,
+            number=self.attempts,
+            started=started - began,
+            seconds=ended - started,
+            outcome=outcome,
+            http_status=None if verdict is None else verdict.http_status,
+            waited=max(0.0, started - self.ready_at),
+            message=None if verdict is None else verdict.message,
+        )
+
+    def outcome(self, result: Research | Verdict, *, finished: float) -> Outcome:
+        """Gives how the account ended; `finished` is seconds from the run's start."""
+        failed = isinstance(result, Verdict)
+        return Outcome(
+            position=self.account.position,
+            status="failed" if failed else "completed",
+            attempts=self.attempts,
+            seconds=self.seconds,
+            finished=finished,
+            research=None if isinstance(result, Verdict) else result,
+            error_kind=result.kind if isinstance(result, Verdict) else None,
+            error_message=result.message if isinstance(result, Verdict) else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """Whether a failed account is tried again, and when.
+
+    Attributes:
+        max_retries: How many passing failures are tried again.
+        max_refused: Seconds for which an account may be refused again and again.
+        backoff: How long the waits are.
+    """
+
+    max_retries: int
+    max_refused: float
+    backoff: Backoff
+
+    def maybe_wait(
+        self, work: Work, verdict: Verdict, *, now: float, in_outage: bool
+    ) -> float | None:
+        """Gives the seconds until the next try, or None when there is none.
+
+        An account refused once may go again at once: the gate holds it back with all
+        the others. One that is refused again lets others go first, so that an account
+        which no waiting helps does not hold up the run. In an outage no retry is used
+        up.
+        """
+        if verdict.kind == "rate_limited":
+            if work.refused_since is None:
+                work.refused_since = now
+            if now - work.refused_since > self.max_refused:
+                return None
+            work.refusals += 1
+            return 0.0 if work.refusals == 1 else self.backoff.ceiling(work.refusals)
+        work.refused_since, work.refusals = None, 0
+        if verdict.kind != "transient":
+            return None
+        if in_outage:
+            return self.backoff.jittered(work.retries + 1)
+        work.retries += 1
+        if work.retries > self.max_retries:
+            return None
+        return self.backoff.jittered(work.retries)
+
+
+def caller(researcher: Researcher) -> AsyncResearcher:
+    """Makes any researcher awaitable.
+
+    A plain function runs in a thread of its own, because it will block: analysts
+    write `requests.get`. A thread cannot be stopped, so a cancelled call goes on in
+    the background and its answer is dropped.
+
+    Raises:
+        TypeError: The researcher cannot be called.
+    """
+    if not callable(researcher):
+        raise TypeError(
+            f"researcher is {researcher!r}; it must be a function of an Account"
+        )
+    call = getattr(researcher, "__call__", None)  # noqa: B004 (its kind is wanted)
+    if inspect.iscoroutinefunction(researcher) or inspect.iscoroutinefunction(call):
+        return researcher
+    threads = anyio.CapacityLimiter(math.inf)  # the gate is what bounds them
+
+    async def call_in_thread(account: Account) -> Any:
+        answer = await anyio.to_thread.run_sync(
+            researcher, account, abandon_on_cancel=True, limiter=threads
+        )
+        return await answer if inspect.isawaitable(answer) else answer
+
+    return call_in_thread
+
+
+async def attempt(research: AsyncResearcher, account: Account) -> Research | Verdict:
+    """Calls the researcher once; every failure of it is a value."""
+    try:
+        answer = await research(account)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return Verdict(kind="permanent", message="The researcher cancelled itself.")
+    except Exception as error:  # noqa: BLE001 (one account's failure is a value)
+        return classify(error)
+    return answer if isinstance(answer, Research) else _as_research(answer)
+
+
+def _as_research(answer: object) -> Research | Verdict:
+    if not isinstance(answer, Mapping):
+        return Verdict(
+            kind="permanent",
+            message=f"The researcher returned {_kind_of(answer)}; it must return a "
+            "mapping of column to value, or a Research.",
+        )
+    try:
+        return Research.from_mapping(answer)
+    except (ValueError, TypeError) as error:
+        return Verdict(kind="permanent", message=f"The researcher's answer: {error}")
+
+
+def _kind_of(answer: object) -> str:
+    return "nothing" if answer is None else f"a value of type {type(answer).__name__}"

@@ -1,0 +1,307 @@
+"""The handles: `process`, `start`, `Job`, `run_sync`, on real threads."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sdr_kit
+from sdr_kit import Account, Job, Sandbox, Settings, Store
+from sdr_kit.store import MemoryStore
+from tests.accounts import made_up
+
+
+async def quick(account: Account) -> dict[str, object]:
+    await asyncio.sleep(0.01)
+    return {"summary": account.company_name, "tier": "B", "priority_score": 4}
+
+
+class Doorman:
+    """Lets calls through when told to; knows how many are inside."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.most = 0
+        self.open = threading.Event()
+
+    async def __call__(self, _account: Account) -> dict[str, str]:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        try:
+            while not self.open.is_set():  # noqa: ASYNC110 (set by a thread)
+                await asyncio.sleep(0.005)
+        finally:
+            self.inside -= 1
+        return {}
+
+
+def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.005)
+
+
+async def test_process_gives_one_row_an_account_with_the_columns_of_the_contract(
+    settings: Settings,
+) -> None:
+    run = await sdr_kit.process(made_up(3), quick, settings=settings, store="memory")
+    assert list(run.frame.columns) == [
+        *("company_name", "domain", "industry", "owner"),
+        *("status", "attempts", "seconds", "reused", "tier", "priority_score"),
+        "summary",
+        *("error_kind", "error_message", "cost_usd"),
+    ]
+    assert list(run.frame["summary"]) == ["Company 0", "Company 1", "Company 2"]
+    assert run.summary.completed == 3
+    assert "3 of 3 accounts completed" in run._repr_html_()
+
+
+async def test_results_survive_in_the_settings_store_by_default(
+    tmp_path: Path,
+) -> None:
+    run = await sdr_kit.process(made_up(3), quick)
+    assert (tmp_path / "sdr_kit.db").is_file()
+    stored = Store().results(run.job_id)
+    assert [each.status for each in stored] == ["completed"] * 3
+
+
+async def test_sequential_is_one_at_a_time_whatever_concurrency_says() -> None:
+    doorman = Doorman()
+    doorman.open.set()
+    await sdr_kit.process(
+        made_up(5), doorman, mode="sequential", concurrency=5, store="memory"
+    )
+    assert doorman.most == 1
+
+
+@pytest.mark.parametrize("concurrency", [0, 11, -1, 2.5, True, "5"])
+async def test_a_concurrency_outside_the_range_is_refused_with_the_range(
+    concurrency: Any,
+) -> None:
+    with pytest.raises(ValueError, match="1 to 10"):
+        await sdr_kit.process(made_up(1), quick, concurrency=concurrency)
+
+
+async def test_what_is_no_list_is_refused_with_the_way_out() -> None:
+    with pytest.raises(TypeError, match="load_accounts"):
+        await sdr_kit.process(made_up(1).frame, quick)  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_called_is_refused() -> None:
+    with pytest.raises(TypeError, match="researcher"):
+        sdr_kit.start(made_up(1), "Sandbox")  # type: ignore[arg-type]
+
+
+async def test_a_plain_function_runs_in_threads_under_the_same_gate(
+    settings: Settings,
+) -> None:
+    barrier = threading.Barrier(8, timeout=5)
+
+    def research(_account: Account) -> dict[str, str]:
+        barrier.wait()  # passes only when eight are here at once
+        return {"thread": threading.current_thread().name}
+
+    run = await sdr_kit.process(
+        made_up(16), research, concurrency=8, store="memory", settings=settings
+    )
+    assert run.summary.completed == 16
+    assert threading.current_thread().name not in set(run.frame["thread"])
+
+
+def test_start_returns_at_once_and_wait_gives_the_run() -> None:
+    doorman = Doorman()
+    job = sdr_kit.start(made_up(3), doorman, concurrency=2, store="memory")
+    until(lambda: doorman.inside == 2)
+    assert not job.progress.ended
+    with pytest.raises(TimeoutError):
+        job.wait(0.01)
+    doorman.open.set()
+    run = job.wait(5)
+    assert run.summary.completed == 3
+    assert job.progress.state == "finished"
+    assert list(job.frame["status"]) == ["completed"] * 3
+
+
+def test_a_running_job_is_steered_from_another_thread() -> None:
+    doorman = Doorman()
+    job = sdr_kit.start(made_up(50), doorman, concurrency=2, store="memory")
+    until(lambda: doorman.inside == 2)
+    job.concurrency = 8
+    assert job.concurrency == 8
+    until(lambda: doorman.inside == 8)
+    with pytest.raises(ValueError, match="1 to 10"):
+        job.concurrency = 11
+    job.pause()
+    until(lambda: job.progress.state == "paused")
+    job.resume()
+    until(lambda: job.progress.state == "running")
+    statuses = job.frame["status"].value_counts()
+    assert (statuses["processing"], statuses["pending"]) == (8, 42)
+    job.cancel()
+    run = job.wait(5)
+    assert run.summary.pending == 50
+    assert run.summary.stopped == "Cancelled."
+
+
+def test_steering_a_job_that_has_ended_does_nothing() -> None:
+    job = sdr_kit.start(made_up(1), quick, store="memory")
+    job.wait(5)
+    job.pause()
+    job.resume()
+    job.concurrency = 3
+    job.cancel()
+    assert job.progress.state == "finished"
+
+
+async def test_a_job_can_be_awaited_and_a_cancelled_wait_lets_it_go_on() -> None:
+    doorman = Doorman()
+    job = sdr_kit.start(made_up(3), doorman, store="memory")
+    waiting = asyncio.create_task(job.finished())
+    await asyncio.sleep(0.02)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    doorman.open.set()
+    run = await job.finished()
+    assert run.summary.completed == 3
+
+
+def test_a_crash_is_raised_to_whoever_waits_and_shown_in_the_progress() -> None:
+    class Broken:
+        async def __aenter__(self) -> None:
+            raise RuntimeError("no such provider")
+
+        async def __aexit__(self, *_error: object) -> None: ...
+
+        async def __call__(self, _account: Account) -> dict[str, str]:
+            return {}
+
+    job = sdr_kit.start(made_up(1), Broken(), store="memory")
+    with pytest.raises(RuntimeError, match="no such provider"):
+        job.wait(5)
+    assert job.progress.state == "crashed"
+    assert "no such provider" in (job.progress.reason or "")
+
+
+def test_the_same_failure_ten_times_pauses_a_job_until_somebody_answers() -> None:
+    def research(_account: Account) -> dict[str, str]:
+        raise KeyError("domian")
+
+    job = sdr_kit.start(made_up(30), research, concurrency=1, store="memory")
+    until(lambda: job.progress.state == "paused")
+    assert "domian" in (job.progress.reason or "")
+    job.resume()
+    assert job.wait(5).summary.failed == 30
+
+
+async def test_a_job_goes_on_while_the_callers_loop_is_blocked() -> None:
+    job = sdr_kit.start(made_up(40), quick, concurrency=2, store="memory")
+    time.sleep(1.0)  # noqa: ASYNC251 (a busy cell)
+    assert job.progress.completed == 40
+    await job.finished()
+
+
+async def test_a_researcher_open_on_another_loop_is_refused_with_a_clear_error() -> (
+    None
+):
+    async with Sandbox(time_scale=0.05) as sandbox:
+        job = sdr_kit.start(made_up(2), sandbox, store="memory")
+        with pytest.raises(sdr_kit.SdrKitError, match="another event loop"):
+            await job.finished()
+
+
+def test_run_sync_runs_where_no_loop_runs() -> None:
+    run = sdr_kit.run_sync(sdr_kit.process(made_up(2), quick, store="memory"))
+    assert run.summary.completed == 2
+
+
+def test_run_sync_nests_in_a_running_loop() -> None:
+    """In a process of its own: nesting patches asyncio for good."""
+    code = """
+import asyncio, sdr_kit, pandas
+accounts = sdr_kit.load_accounts(pandas.DataFrame({"company_name": ["A", "B"]}))
+async def research(account):
+    await asyncio.sleep(0.01)
+    return {}
+async def cell():
+    return sdr_kit.run_sync(sdr_kit.process(accounts, research, store="memory"))
+print(asyncio.run(cell()).summary.completed)
+"""
+    assert in_a_process(code) == "2"
+
+
+def test_a_script_waits_for_its_job_at_the_end() -> None:
+    code = """
+import asyncio, sdr_kit, pandas
+accounts = sdr_kit.load_accounts(pandas.DataFrame({"company_name": ["A", "B"]}))
+async def research(account):
+    await asyncio.sleep(0.3)
+    print(account.company_name, end="")
+    return {}
+sdr_kit.start(accounts, research, concurrency=1, store="memory")
+"""
+    assert in_a_process(code) == "AB"
+
+
+def in_a_process(code: str) -> str:
+    done = subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+async def test_two_runs_may_share_a_store() -> None:
+    store = MemoryStore()
+    first, second = await asyncio.gather(
+        sdr_kit.process(made_up(20), quick, store=store),
+        sdr_kit.process(made_up(30), quick, store=store),
+    )
+    assert first.job_id != second.job_id
+    assert (len(first.frame), len(second.frame)) == (20, 30)
+    assert set(second.frame["status"]) == {"completed"}
+
+
+async def test_every_attempt_is_recorded() -> None:
+    failed: set[int] = set()
+
+    async def research(account: Account) -> dict[str, str]:
+        await asyncio.sleep(0.01)
+        if account.position not in failed:
+            failed.add(account.position)
+            raise ConnectionResetError("dropped")
+        return {}
+
+    settings = Settings(retry_initial_seconds=0.02)
+    run = await sdr_kit.process(made_up(5), research, settings=settings)
+    assert list(run.attempts.columns) == [
+        *("position", "number", "started", "seconds", "outcome"),
+        *("http_status", "waited", "message"),
+    ]
+    assert list(run.attempts["outcome"]) == ["transient", "completed"] * 5
+    assert (run.attempts["seconds"] >= 0.009).all()
+
+
+def test_the_options_are_those_of_the_contract() -> None:
+    options = {"mode", "concurrency", "store", "settings"}
+    for function in (sdr_kit.process, sdr_kit.start):
+        parameters = inspect.signature(function).parameters
+        assert {"accounts", "researcher", *options} == set(parameters)
+        assert all(
+            parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in options
+        )
+    assert isinstance(Job.progress, property)

@@ -1,0 +1,516 @@
+"""The engine in virtual time: exact, and fast."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+import sdr_kit
+from sdr_kit import Account, Permanent, RateLimited, Settings, StopRun, Transient
+from sdr_kit.batch import Run
+from sdr_kit.benchmark import ideal_seconds
+from sdr_kit.engine import Engine
+from sdr_kit.progress import Progress
+from sdr_kit.store import MemoryStore
+from sdr_kit.worker import Researcher
+from tests.accounts import made_up
+from tests.virtual import VirtualLoop
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def lognormal_latencies(number: int, seed: int = 1) -> list[float]:
+    rng = random.Random(seed)
+    return [rng.lognormvariate(0.0, 0.8) for _ in range(number)]
+
+
+def taking(latencies: list[float]) -> Researcher:
+    async def research(account: Account) -> dict[str, int]:
+        await asyncio.sleep(latencies[account.position])
+        return {"position": account.position}
+
+    return research
+
+
+async def run(
+    number: int, researcher: Researcher, concurrency: int = 5, **settings: Any
+) -> Run:
+    chosen = Settings(**{"max_concurrency": 1000, **settings})
+    return await sdr_kit.process(
+        made_up(number),
+        researcher,
+        concurrency=concurrency,
+        store="memory",
+        settings=chosen,
+    )
+
+
+class Watched:
+    """An engine of its own, told what to do at given times."""
+
+    def __init__(
+        self, number: int, researcher: Researcher, *, limit: int, **settings: Any
+    ) -> None:
+        store = MemoryStore()
+        self.job_id = store.create_job((), researcher="test", concurrency=limit)
+        self.store = store
+        self.engine = Engine(
+            tuple(made_up(number)),
+            researcher,
+            limit=limit,
+            settings=Settings(**{"max_concurrency": 1000, **settings}),
+            store=store,
+            job_id=self.job_id,
+            attended=True,
+            rng=random.Random(7),
+        )
+
+    async def run(self, *events: tuple[float, Callable[[], object]]) -> list[Progress]:
+        """Runs to the end, calling each event at its time; a snapshot every 0.1 s."""
+        loop = asyncio.get_running_loop()
+        for seconds, event in events:
+            loop.call_later(seconds, event)
+        seen: list[Progress] = []
+
+        async def watch() -> None:
+            while True:
+                seen.append(self.engine.progress())
+                await asyncio.sleep(0.1)
+
+        watching = asyncio.create_task(watch())
+        try:
+            await self.engine.run()
+        finally:
+            watching.cancel()
+        return [*seen, self.engine.progress()]
+
+
+@pytest.mark.parametrize("number", [10, 100, 1000])
+@pytest.mark.parametrize("concurrency", [1, 5, 10, 50])
+async def test_a_slot_is_refilled_the_moment_it_frees(
+    number: int, concurrency: int
+) -> None:
+    latencies = lognormal_latencies(number)
+    result = await run(number, taking(latencies), concurrency)
+    ideal = ideal_seconds(latencies, concurrency=concurrency)
+    assert ideal <= result.summary.seconds * 1.000001
+    assert result.summary.seconds <= 1.01 * ideal
+    assert result.summary.completed == number
+
+
+async def test_a_thousand_accounts_are_4_9_times_faster_five_at_a_time() -> None:
+    latencies = lognormal_latencies(1000)
+    sequential = await run(1000, taking(latencies), 1)
+    parallel = await run(1000, taking(latencies), 5)
+    assert sequential.summary.seconds == pytest.approx(sum(latencies))
+    assert sequential.summary.seconds / parallel.summary.seconds >= 4.9
+    assert parallel.summary.speedup == pytest.approx(
+        sum(latencies) / parallel.summary.seconds
+    )
+    assert parallel.summary.efficiency == pytest.approx(parallel.summary.speedup / 5)
+
+
+async def test_results_stand_in_the_order_of_the_list() -> None:
+    result = await run(50, taking(lognormal_latencies(50)), 10)
+    assert list(result.frame["position"]) == list(range(50))
+    assert set(result.frame["status"]) == {"completed"}
+
+
+async def test_an_empty_list_ends_at_once() -> None:
+    result = await run(0, taking([]))
+    assert result.summary.total == 0
+    assert result.summary.seconds == 0
+    assert list(result.frame["status"]) == []
+
+
+async def test_one_failing_account_does_not_stop_the_others() -> None:
+    async def research(account: Account) -> dict[str, str]:
+        if account.position == 3:
+            raise ValueError("no such company")
+        return {"found": "yes"}
+
+    result = await run(10, research)
+    assert result.summary.completed == 9
+    failed = result.frame.iloc[3]
+    assert failed["status"] == "failed"
+    assert failed["error_kind"] == "permanent"
+    assert "no such company" in failed["error_message"]
+
+
+async def test_a_passing_failure_is_tried_again_with_full_jitter() -> None:
+    calls: list[float] = []
+
+    async def research(_account: Account) -> dict[str, str]:
+        calls.append(now())
+        if len(calls) < 4:
+            raise Transient("try later")
+        return {}
+
+    result = await run(1, research, max_api_retries=3)
+    waits = [after - before for before, after in pairwise(calls)]
+    assert [wait <= bound for wait, bound in zip(waits, [1, 2, 4], strict=True)] == [
+        True
+    ] * 3
+    assert result.summary.retries == 3
+    assert list(result.attempts["outcome"]) == ["transient"] * 3 + ["completed"]
+    assert list(result.attempts["number"]) == [1, 2, 3, 4]
+
+
+async def test_retries_end_after_max_api_retries() -> None:
+    async def research(_account: Account) -> dict[str, str]:
+        raise Transient("never")
+
+    result = await run(1, research, max_api_retries=2)
+    assert result.frame.iloc[0]["attempts"] == 3
+    assert result.frame.iloc[0]["error_kind"] == "transient"
+
+
+async def test_an_account_that_waits_gives_its_slot_back() -> None:
+    """It comes back ahead of the untouched ones, when it is due."""
+    order: list[int] = []
+
+    async def research(account: Account) -> dict[str, str]:
+        order.append(account.position)
+        await asyncio.sleep(1)
+        if account.position == 0 and order.count(0) == 1:
+            raise Transient("once")
+        return {}
+
+    result = await run(10, research, 1, retry_initial_seconds=0.5)
+    assert result.summary.seconds == pytest.approx(11)
+    assert order[:3] == [0, 1, 0]
+
+
+async def test_the_gap_between_two_starts_is_kept() -> None:
+    starts: list[float] = []
+
+    async def research(_account: Account) -> dict[str, str]:
+        starts.append(now())
+        await asyncio.sleep(3)
+        return {}
+
+    await run(20, research, 10, account_delay_ms=250)
+    gaps = [after - before for before, after in pairwise(starts)]
+    assert min(gaps) >= 0.25 - 1e-9
+    assert max(gaps) < 1.0
+
+
+class LimitedProvider:
+    """Takes so many calls a window; refuses the others at once."""
+
+    def __init__(self, *, per_window: int, window: float, say: bool = True) -> None:
+        self.per_window, self.window, self.say = per_window, window, say
+        self.opened = -window
+        self.taken = 0
+        self.calls: list[tuple[float, bool]] = []
+        self.closed_until = 0.0
+
+    async def __call__(self, _account: Account) -> dict[str, str]:
+        await asyncio.sleep(0.01)
+        if now() >= self.opened + self.window:
+            self.opened, self.taken = now(), 0
+        accepted = self.taken < self.per_window
+        self.calls.append((now(), accepted))
+        if not accepted:
+            wait = self.opened + self.window - now()
+            raise RateLimited("slow down", retry_after=wait if self.say else None)
+        self.taken += 1
+        await asyncio.sleep(0.5)
+        return {}
+
+
+@pytest.mark.parametrize("concurrency", [1, 5, 10, 50])
+async def test_a_rate_limit_fails_no_account_and_wastes_few_calls(
+    concurrency: int,
+) -> None:
+    provider = LimitedProvider(per_window=60, window=60)
+    result = await run(300, provider, concurrency, max_api_retries=0)
+    assert result.summary.completed == 300
+    assert result.summary.seconds < 4 * 60 + 35
+    wasted = sum(not accepted for _, accepted in provider.calls)
+    assert wasted / 300 <= 1.0
+
+
+async def test_after_a_refusal_nothing_starts_before_retry_after() -> None:
+    provider = LimitedProvider(per_window=20, window=30)
+    watched = Watched(100, provider, limit=10)
+    await watched.run()
+    attempts = watched.store.attempts(watched.job_id)
+    refused = [each for each in attempts if each.outcome == "rate_limited"]
+    assert refused
+    for each in refused:
+        end = each.started + each.seconds
+        opens = 30 * (1 + end // 30)
+        assert not [late for late in attempts if end < late.started < opens]
+
+
+async def test_after_a_hold_one_account_goes_ahead() -> None:
+    watched = Watched(60, LimitedProvider(per_window=20, window=30), limit=10)
+    await watched.run()
+    starts = sorted(each.started for each in watched.store.attempts(watched.job_id))
+    first, second = [start for start in starts if start >= 30][:2]
+    assert second - first >= 0.5  # the second waited for the first one's answer
+
+
+async def test_a_provider_that_refuses_without_saying_how_long_is_not_hammered() -> (
+    None
+):
+    provider = LimitedProvider(per_window=10, window=20, say=False)
+    result = await run(50, provider, 10, max_api_retries=0)
+    assert result.summary.completed == 50
+    assert sum(not accepted for _, accepted in provider.calls) <= 50
+
+
+async def test_an_account_that_is_always_refused_is_given_up() -> None:
+    async def research(account: Account) -> dict[str, str]:
+        if account.position == 0:
+            raise RateLimited("too large", retry_after=5)
+        await asyncio.sleep(1)
+        return {}
+
+    result = await run(200, research, 2, max_hold_seconds=60)
+    assert result.summary.completed == 199
+    assert result.frame.iloc[0]["error_kind"] == "rate_limited"
+
+
+async def test_an_outage_holds_the_run_and_fails_nothing() -> None:
+    starts: list[float] = []
+
+    async def research(_account: Account) -> dict[str, str]:
+        starts.append(now())
+        await asyncio.sleep(0.05)
+        if 5 <= now() < 65:
+            raise Transient("HTTP 503")
+        await asyncio.sleep(0.5)
+        return {}
+
+    watched = Watched(200, research, limit=5, max_api_retries=1)
+    seen = await watched.run()
+    assert seen[-1].completed == 200
+    assert any(each.held and "down" in (each.reason or "") for each in seen)
+    during = [start for start in starts if 10 <= start < 64]
+    gaps = [after - before for before, after in pairwise(during)]
+    assert len(during) <= 8
+    assert gaps == sorted(gaps)  # single probes at growing intervals
+    assert seen[-1].seconds < 65 + 65
+
+
+async def test_a_failure_of_one_account_in_ten_is_no_outage() -> None:
+    rng = random.Random(3)
+
+    async def research(_account: Account) -> dict[str, str]:
+        await asyncio.sleep(0.5)
+        if rng.random() < 0.15:
+            raise Transient("HTTP 500")
+        return {}
+
+    watched = Watched(200, research, limit=10, max_api_retries=6)
+    seen = await watched.run()
+    assert seen[-1].completed == 200
+    assert not any(each.held for each in seen)
+
+
+async def test_the_same_failure_ten_times_in_a_row_pauses_and_asks() -> None:
+    async def research(_account: Account) -> dict[str, str]:
+        await asyncio.sleep(1)
+        raise KeyError("domian")
+
+    watched = Watched(50, research, limit=1)
+    seen = await watched.run((30, watched.engine.resume), (1000, watched.engine.cancel))
+    asked = next(each for each in seen if each.state == "paused")
+    assert asked.failed == 10
+    assert "domian" in (asked.reason or "")
+    assert seen[-1].failed == 50  # it asks once
+
+
+async def test_without_anybody_to_ask_the_same_failure_stops_the_run() -> None:
+    async def research(_account: Account) -> dict[str, str]:
+        raise Permanent("wrong brief")
+
+    result = await run(50, research, 1)
+    assert result.summary.failed == 10
+    assert result.summary.pending == 40
+    assert "wrong brief" in (result.summary.stopped or "")
+
+
+async def test_a_bad_key_ends_the_run_with_one_message() -> None:
+    calls = 0
+
+    async def research(_account: Account) -> dict[str, str]:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.1)
+        raise StopRun("the key is wrong")
+
+    result = await run(5000, research, 5)
+    assert calls == 5
+    assert result.summary.pending == 5000
+    assert result.summary.stopped == "the key is wrong"
+    assert set(result.frame["status"]) == {"pending"}
+
+
+async def test_a_moved_slider_is_followed_at_once() -> None:
+    starts: list[float] = []
+
+    async def research(_account: Account) -> dict[str, str]:
+        starts.append(now())
+        await asyncio.sleep(2)
+        return {}
+
+    watched = Watched(200, research, limit=2)
+    engine = watched.engine
+    seen = await watched.run(
+        (3.05, lambda: engine.resize(8)), (9.55, lambda: engine.resize(3))
+    )
+    assert sum(3.05 <= start < 3.06 for start in starts) == 6
+    at = {round(each.seconds, 1): each for each in seen}
+    assert at[3.0].running == 2
+    assert at[3.2].running == 8
+    assert at[9.7].running == 8  # running ones finish
+    assert all(each.running <= 3 for each in seen if each.seconds > 11.2)
+
+
+async def test_pause_lets_running_accounts_finish_and_resume_goes_on() -> None:
+    watched = Watched(20, taking([1.0] * 20), limit=5)
+    engine = watched.engine
+    seen = await watched.run((1.5, engine.pause), (10.0, engine.resume))
+    paused = [each for each in seen if 2.1 < each.seconds < 9.9]
+    assert {each.state for each in paused} == {"paused"}
+    assert {each.running for each in paused} == {0}
+    assert {each.completed for each in paused} == {10}
+    assert seen[-1].completed == 20
+    assert engine.summary().efficiency == pytest.approx(1.0, abs=0.15)
+
+
+async def test_cancel_returns_accounts_in_flight_to_pending() -> None:
+    watched = Watched(20, taking([1.0] * 20), limit=5)
+    seen = await watched.run((1.5, watched.engine.cancel))
+    assert seen[-1].state == "cancelled"
+    assert (seen[-1].completed, seen[-1].pending, seen[-1].in_flight) == (5, 15, 0)
+    cancelled = [
+        each
+        for each in watched.store.attempts(watched.job_id)
+        if each.outcome == "cancelled"
+    ]
+    assert len(cancelled) == 5
+
+
+async def test_cancelling_the_caller_keeps_what_is_done() -> None:
+    store = MemoryStore()
+
+    async def process() -> None:
+        await sdr_kit.process(
+            made_up(20), taking([1.0] * 20), concurrency=5, store=store
+        )
+
+    task = asyncio.create_task(process())
+    await asyncio.sleep(2.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(store.results(1)) == 10
+
+
+async def test_the_books_balance_at_every_moment() -> None:
+    rng = random.Random(5)
+
+    async def research(account: Account) -> dict[str, str]:
+        await asyncio.sleep(rng.random())
+        roll = rng.random()
+        if roll < 0.1:
+            raise Transient("noise")
+        if roll < 0.15:
+            raise RateLimited("wait", retry_after=0.5)
+        if roll < 0.2:
+            raise Permanent(f"no website of {account.company_name}")
+        return {}
+
+    watched = Watched(300, research, limit=8)
+    engine = watched.engine
+    seen = await watched.run(
+        (2, lambda: engine.resize(20)),
+        (4, engine.pause),
+        (6, engine.resume),
+        (8, lambda: engine.resize(2)),
+        (12, lambda: engine.resize(10)),
+    )
+    for each in seen:
+        assert each.completed + each.failed + each.pending == each.total == 300
+        assert 0 <= each.in_flight <= each.pending
+    assert seen[-1].pending == 0
+    stored = watched.store.results(watched.job_id)
+    assert len(stored) == 300
+    attempts = watched.store.attempts(watched.job_id)
+    assert sum(each.attempts for each in stored) == len(attempts)
+    assert len(attempts) - 300 == seen[-1].retries
+
+
+async def test_a_researcher_that_never_suspends_does_not_starve_the_loop() -> None:
+    async def research(_account: Account) -> dict[str, str]:
+        return {}
+
+    result = await run(2000, research, 5)
+    assert result.summary.completed == 2000
+
+
+async def test_a_bug_of_ours_ends_the_run_loudly_and_keeps_what_is_committed() -> None:
+    class BrokenStore(MemoryStore):
+        def open_writer(self, job_id: int) -> Any:
+            record, close = super().open_writer(job_id)
+
+            def broken(attempts: Any, outcomes: Any) -> None:
+                if len(self.results(job_id)) >= 5:
+                    raise AssertionError("a bug")
+                record(attempts, outcomes)
+
+            return broken, close
+
+    store = BrokenStore()
+    with pytest.raises(AssertionError, match="a bug"):
+        await sdr_kit.process(
+            made_up(20), taking([1.0] * 20), concurrency=1, store=store
+        )
+    assert len(store.results(1)) == 5
+
+
+async def test_a_researcher_is_entered_for_the_run_and_left_at_its_end() -> None:
+    events: list[str] = []
+
+    class Client:
+        async def __aenter__(self) -> Client:
+            events.append("open")
+            return self
+
+        async def __aexit__(self, *_error: object) -> None:
+            events.append("close")
+
+        async def __call__(self, _account: Account) -> dict[str, str]:
+            events.append("call")
+            return {}
+
+    await run(2, Client(), 1)
+    assert events == ["open", "call", "call", "close"]
+
+
+async def test_the_live_history_shows_the_run() -> None:
+    watched = Watched(40, taking([1.0] * 40), limit=4)
+    await watched.run((5.0, lambda: watched.engine.resize(8)))
+    history = watched.engine.history.samples
+    assert history[0].running == 4
+    assert history[-1].running == 0
+    assert {each.limit for each in history} == {4, 8}
+    assert max(each.running for each in history) == 8
+    late = next(each for each in history if each.seconds > 6.5)
+    assert late.accounts_per_minute > 200
