@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+from numbers import Real
 from typing import Any, Literal
 
 Status = Literal["completed", "failed"]
@@ -21,6 +23,7 @@ AttemptOutcome = Literal[
 
 TIERS = ("A", "B", "C")
 PRIORITIES = range(1, 11)
+_PANDAS_BLANKS = ("NAType", "NaTType")  # by name: pandas need not be imported here
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +59,8 @@ class Research:
     Attributes:
         fields: Column name to value. Values are what JSON can hold; anything else
             (dates, numpy scalars, objects) is turned into the nearest such value,
-            so that a stored result equals the one in memory.
+            so that a stored result equals the one in memory. What is no number (NaN,
+            infinity, NaT) is None.
         tier: `"A"`, `"B"`, `"C"`, or None.
         priority_score: 1 (lowest) to 10 (highest), or None.
         cost_usd: What the answer cost in US dollars, or None when unknown.
@@ -79,6 +83,11 @@ class Research:
             )
         if self.cost_usd is not None and not 0 <= self.cost_usd < math.inf:
             raise ValueError(f"cost_usd is {self.cost_usd!r}; it must be 0 or more")
+        # A numpy integer or a Decimal passes the checks and cannot be stored.
+        if self.priority_score is not None:
+            object.__setattr__(self, "priority_score", int(self.priority_score))
+        if self.cost_usd is not None:
+            object.__setattr__(self, "cost_usd", float(self.cost_usd))
         object.__setattr__(self, "fields", _plain(self.fields))
 
     @classmethod
@@ -86,7 +95,7 @@ class Research:
         """Reads what a function from a cell returned: column name to value.
 
         `tier`, `priority_score` and `cost_usd` are taken out of the columns when
-        they are there; a blank one (None, `""`, NaN) counts as absent.
+        they are there; a blank one (None, spaces, NaN, NA) counts as absent.
 
         Raises:
             ValueError: One of the three is there and is not what it must be.
@@ -164,8 +173,10 @@ class Outcome:
 
 
 def _blank_to_none(value: Any) -> Any:
-    blank = value is None or value == "" or value != value  # NaN is not itself
-    return None if blank else value
+    if isinstance(value, str):
+        return value if value.strip() else None
+    nan = isinstance(value, Real) and math.isnan(value)
+    return None if nan or type(value).__name__ in _PANDAS_BLANKS else value
 
 
 def _whole(value: Any) -> int:
@@ -177,12 +188,32 @@ def _whole(value: Any) -> int:
 
 def _plain(value: Any) -> Any:
     """Gives the JSON-compatible value nearest to this one."""
-    if value is None or type(value) in (str, bool, int, float):
+    if value is None or type(value) in (str, bool, int):
         return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)  # the order of a set changes from run to run
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if hasattr(value, "tolist"):  # numpy scalars and arrays, pandas Series
-        return _plain(value.tolist())
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return _plain_object(value)
+
+
+def _plain_object(value: Any) -> Any:
+    if type(value).__name__ in _PANDAS_BLANKS:
+        return None
+    if isinstance(value, bytes | bytearray):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    # What an object has may be anything: a tag of BeautifulSoup has every attribute.
+    listed, formatted = (getattr(value, name, None) for name in ("tolist", "isoformat"))
+    if callable(listed):  # numpy scalars and arrays, pandas Series
+        kind = getattr(getattr(value, "dtype", None), "kind", None)
+        if type(value).__module__ == "numpy" and kind in ("M", "m"):
+            # As nanoseconds, dates and durations would become bare numbers.
+            listed = value.astype(f"{kind}8[us]").tolist
+        return _plain(listed())
+    return formatted() if callable(formatted) else str(value)

@@ -43,10 +43,16 @@ class Comparison:
         return comparison_figure(self.frame)
 
     def _repr_html_(self) -> str:
-        shown = self.frame.round(
-            {"seconds": 2, "accounts_per_minute": 0, "speedup": 2, "efficiency": 2}
-        ).round({"ideal_speedup": 2})
-        return shown.to_html(index=False)
+        shown = self.frame.drop(columns=["mode", "accounts"])
+        two = dict.fromkeys(("speedup", "efficiency", "ideal_speedup"), "{:.2f}".format)
+        return shown.to_html(
+            index=False,
+            formatters={
+                "seconds": "{:,.1f}".format,
+                "accounts_per_minute": "{:,.0f}".format,
+                **two,
+            },
+        )
 
 
 async def compare(

@@ -22,6 +22,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from sdr_kit.account import ErrorKind
@@ -112,15 +113,22 @@ _BY_NAME: dict[str, ErrorKind] = {
     "urllib.error.URLError": "transient",
     "urllib3.exceptions.TimeoutError": "transient",
     "urllib3.exceptions.ProtocolError": "transient",
+    "urllib3.exceptions.MaxRetryError": "transient",
     "http.client.HTTPException": "transient",
+    "http.client.InvalidURL": "permanent",
     "openai.APIConnectionError": "transient",
     "anthropic.APIConnectionError": "transient",
     "asyncio.exceptions.IncompleteReadError": "transient",
 }
 
-# A key may stand in a URL, as user:password@ or in the query; httpx and requests put
-# URLs into their messages.
-_URL_SECRETS = re.compile(r"(\w+://)(?:[^\s/@'\"]*@)?([^\s?#'\"]*)[?#]?[^\s'\"]*")
+# A key may stand in a URL, as user:password@ or in the query; httpx puts URLs into its
+# messages, requests paths (`url: /v1?key=…`). An apostrophe may be part of a query, so
+# it ends one only where the word ends too.
+_URL_USER = re.compile(r"\b(\w+://)[^\s/?#\"]*@")
+_URL_QUERY = re.compile(
+    r"(/[^\s?#\"]*)[?#][^\s\"<>]*?(?=['),.;:\]]{0,9}(?:[\s\"<>]|$))"
+)
+_READ_LIMIT = 4_000  # characters of an error that are looked at
 
 _CONGESTION = frozenset({429, 529})
 # What the providers' own SDKs repeat beside 5xx: request timeout, conflict, early.
@@ -199,8 +207,9 @@ def _answer(error: BaseException) -> tuple[int | None, Mapping[str, str]]:
     headers = getattr(carrier, "headers", None)
     for name in ("status_code", "status", "code"):
         status = getattr(carrier, name, None)
-        if type(status) is int and 100 <= status <= 599:
-            return status, headers if isinstance(headers, Mapping) else _items(headers)
+        if isinstance(status, int) and 100 <= status <= 599:  # HTTPStatus is one too
+            known = headers if isinstance(headers, Mapping) else _items(headers)
+            return int(status), known
     return None, {}
 
 
@@ -210,8 +219,9 @@ def _items(headers: object) -> Mapping[str, str]:
 
 
 def _message(error: BaseException, status: int | None) -> str:
-    text = " ".join(str(error).split())
-    text = _URL_SECRETS.sub(r"\1\2", text.partition(" For more information check")[0])
+    text = " ".join(_text(error)[:_READ_LIMIT].split())
+    text = text.partition(" For more information check")[0]
+    text = _URL_QUERY.sub(r"\1", _URL_USER.sub(r"\1", text))
     if not isinstance(error, SdrKitError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if status is not None and str(status) not in text:
@@ -220,16 +230,25 @@ def _message(error: BaseException, status: int | None) -> str:
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
 
 
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 (somebody's broken __str__ is not our crash)
+        return ""
+
+
 def _seconds(value: float | str | None) -> float | None:
     try:
         seconds = math.nan if value is None else float(value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return None
     return seconds if 0 < seconds < math.inf else None
 
 
 def _epoch(value: str) -> float | None:
     try:
-        return parsedate_to_datetime(value).timestamp()
+        date = parsedate_to_datetime(value)
+        # A date of HTTP is in UTC, and its oldest form does not say so.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -158,7 +158,7 @@ class Gate:
         if current:
             self._round_in_flight -= 1
         if outcome in ("completed", "permanent"):
-            self._answered(current=current)
+            self._answered(now, current=current)
             self._notice_same_failure(message if outcome == "permanent" else "")
         elif outcome == "rate_limited":
             self._failures_in_a_row = 0
@@ -176,16 +176,20 @@ class Gate:
         if self.question is None:
             return
         self.question = None
-        self._tolerated.add(self._same_failure[0])
+        gist, count = self._same_failure
+        if count >= SAME_FAILURES:
+            self._tolerated.add(gist)
         if self.hold is not None:
             self.hold = replace(self.hold, since=now)
 
-    def _answered(self, *, current: bool) -> None:
+    def _answered(self, now: float, *, current: bool) -> None:
         """Notes that the provider is there and takes calls."""
         self._failures_in_a_row = 0
         if current:
             self._holds_in_a_row = 0
-            self.hold = None
+            # A late refusal may have lengthened the hold since this one started.
+            if self.hold is not None and self.hold.until <= now:
+                self.hold = None
             if self._round_limit is not None:
                 more = self._round_limit + 1
                 self._round_limit = more if more < self.limit else None
@@ -197,8 +201,10 @@ class Gate:
     ) -> None:
         if self.hold is not None and not current:
             # One of a burst that met the same refusal: it may only lengthen the hold.
-            until = max(self.hold.until, now + (retry_after or 0.0))
-            self.hold = replace(self.hold, until=until)
+            until = now + (retry_after or 0.0)
+            if until > self.hold.until:
+                self.hold = replace(self.hold, until=until)
+                self._ask_when_too_long(self.hold, now, message)
         else:
             self._begin_hold("rate_limit", now, retry_after, message)
 
@@ -223,15 +229,20 @@ class Gate:
     ) -> None:
         self._holds_in_a_row += 1
         length = retry_after or self._backoff.ceiling(self._holds_in_a_row)
-        since = now if self.hold is None else self.hold.since
-        self.hold = Hold(kind=kind, since=since, until=now + length, reason=message)
+        since, until = now, now + length
+        if self.hold is not None:  # what it asked for stands
+            since, until = self.hold.since, max(self.hold.until, until)
+        self.hold = Hold(kind=kind, since=since, until=until, reason=message)
         self._round += 1
         self._round_in_flight = 0
         self._round_limit = 1
-        if now + length - since > self._max_hold:
+        self._ask_when_too_long(self.hold, now, message)
+
+    def _ask_when_too_long(self, hold: Hold, now: float, message: str) -> None:
+        if hold.until - hold.since > self._max_hold:
             self._ask(
-                f"The provider has not taken a call for {now - since:.0f} s and the "
-                f"next try would be in {length:.0f} s, past the "
+                f"The provider has not taken a call for {now - hold.since:.0f} s and "
+                f"the next try would be in {hold.until - now:.0f} s, past the "
                 f"{self._max_hold:.0f} s of MAX_HOLD_SECONDS. It said: {message}"
             )
 

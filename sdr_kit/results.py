@@ -71,9 +71,11 @@ def results_frame(
     }
     found = _research_columns([each.fields if each else {} for each in research])
     reserved = {str(name) for name in source.columns} | set(own)
+    unlike = reserved | set(found)
+    renamed = {n: _free(n, "research", unlike) if n in reserved else n for n in found}
     columns = {
         **{name: own[name] for name in BEFORE_RESEARCH},
-        **{_free(name, "research", reserved): found[name] for name in found},
+        **{renamed[name]: values for name, values in found.items()},
         **{name: own[name] for name in AFTER_RESEARCH},
     }
     added = pd.DataFrame(
@@ -110,7 +112,11 @@ def _research_columns(
 
 
 def _free(name: str, prefix: str, taken: set[str]) -> str:
-    """Gives the name, with as many prefixes as it needs to be unlike the taken."""
+    """Gives the name, with as many prefixes as it needs to be unlike the taken.
+
+    The name given is taken from then on.
+    """
     while name in taken:
         name = f"{prefix}_{name}"
+    taken.add(name)
     return name

@@ -100,8 +100,16 @@ class Settings(BaseSettings):
 
     def __init__(self, **values: Any) -> None:
         values.setdefault("_env_file", find_upwards(".env"))
+        given = {name for name in values if not name.startswith("_")}
+        if unknown := given - set(type(self).model_fields):
+            raise SettingsError(f"there is no setting {', '.join(sorted(unknown))}")
         try:
             super().__init__(**values)
+        except UnicodeDecodeError as error:
+            raise SettingsError(
+                f"{values['_env_file']} is not a text file in UTF-8 ({error.reason} at "
+                f"byte {error.start}); save it as UTF-8"
+            ) from None
         except ValidationError as error:
             # Not chained: pydantic's own error would show the input, a key perhaps.
             raise SettingsError(_explain(error)) from None

@@ -23,7 +23,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import tenacity
@@ -41,6 +42,8 @@ AUTOCHECKPOINT_PAGES = 8_000  # keeps the cost of a commit flat in long runs
 
 # Writes a batch of attempts and outcomes of one job, all of it or nothing.
 Record = Callable[[Sequence[Attempt], Sequence[Outcome]], None]
+
+T = TypeVar("T")
 
 _schema = sa.MetaData()
 _jobs = sa.Table(
@@ -119,16 +122,23 @@ class Store:
     durable = True
 
     def __init__(self, url: str | None = None) -> None:
+        url = url or Settings().database
         try:
-            self.url = sa.make_url(url or Settings().database)
-        except sa.exc.ArgumentError:
+            self.url = sa.make_url(url)
+        except (sa.exc.ArgumentError, ValueError):
+            shown = str(url).rpartition("@")[2]  # a password may stand before it
             raise StoreError(
-                f"{url!r} is no database URL; write for instance sqlite:///results.db"
+                f"{shown!r} is no database URL; write for instance sqlite:///results.db"
             ) from None
-        if self.url.get_backend_name() != "sqlite" or not self.url.database:
+        name = self.url.database
+        ours = self.url.drivername in ("sqlite", "sqlite+pysqlite")
+        if not ours or name in (None, "", ":memory:"):
             raise StoreError(
-                f"{self} is not supported; write sqlite:/// and the path of a file"
+                f"{self.url.render_as_string(hide_password=True)} is not supported; "
+                'write sqlite:/// and the path of a file, or "memory"'
             )
+        # Every call opens a connection, wherever the process has moved to by then.
+        self.url = self.url.set(database=str(Path(str(name)).absolute()))
         self._engine = sa.create_engine(
             self.url,
             poolclass=sa.NullPool,
@@ -138,42 +148,40 @@ class Store:
         )
         sa.event.listen(self._engine, "connect", _prepare_connection)
         sa.event.listen(self._engine, "begin", _begin)
-        self._migrate()
+        self._write(self._migrate)
 
     def __repr__(self) -> str:
         return f"Store({self})"
 
     def __str__(self) -> str:
-        return self.url.database or self.url.render_as_string(hide_password=True)
+        return str(self.url.database)
 
     def create_job(
         self, accounts: Sequence[Account], *, researcher: str, concurrency: int
     ) -> int:
         """Stores a new job with all its accounts and gives its number."""
-        with self._transaction() as connection:
-            job = connection.execute(
-                _jobs.insert().values(
-                    created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                    researcher=researcher,
-                    concurrency=concurrency,
-                    total=len(accounts),
-                    state="running",
-                )
-            )
-            job_id = int(job.lastrowid)
+        job = _jobs.insert().values(
+            created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            researcher=researcher,
+            concurrency=concurrency,
+            total=len(accounts),
+            state="running",
+        )
+
+        def create(connection: sa.Connection) -> int:
+            job_id = int(connection.execute(job).lastrowid)
             _insert(connection, _accounts, [_account_row(job_id, a) for a in accounts])
-        return job_id
+            return job_id
+
+        return self._write(create)
 
     def end_job(
         self, job_id: int, *, state: str, reason: str | None, seconds: float
     ) -> None:
         """Notes how a job ended: its state, why, and its seconds."""
-        with self._transaction() as connection:
-            connection.execute(
-                _jobs.update()
-                .where(_jobs.c.id == job_id)
-                .values(state=state, reason=reason, seconds=seconds)
-            )
+        job = _jobs.update().where(_jobs.c.id == job_id)
+        end = job.values(state=state, reason=reason, seconds=seconds)
+        self._write(lambda connection: connection.execute(end))
 
     def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
         """Opens the one connection a run writes through.
@@ -187,7 +195,7 @@ class Store:
 
         @_waiting_while_busy
         def write(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
-            with connection.begin():
+            with _all_or_nothing(connection):
                 _insert(
                     connection, _attempts, [_attempt_row(job_id, a) for a in attempts]
                 )
@@ -241,23 +249,32 @@ class Store:
     def _immediate(self) -> sa.Connection:
         return self._engine.connect().execution_options(immediate=True)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        with _translated(self), self._immediate() as connection, connection.begin():
-            yield connection
+    def _write(self, change: Callable[[sa.Connection], T]) -> T:
+        """Makes one change in a transaction, waiting for others to let it."""
 
-    def _migrate(self) -> None:
-        """Makes the tables of a new file, and refuses a file of a newer version."""
-        with self._transaction() as connection:
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if version > SCHEMA_VERSION:
+        @_waiting_while_busy
+        def write() -> T:
+            with self._immediate() as connection, _all_or_nothing(connection):
+                return change(connection)
+
+        with _translated(self):
+            return write()
+
+    def _migrate(self, connection: sa.Connection) -> None:
+        """Makes the tables of a new file; refuses one that is newer or not ours."""
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self} was written by a newer sdr_kit (schema {version}, this "
+                f"one knows {SCHEMA_VERSION}); update sdr_kit or name another file"
+            )
+        if version == 0:
+            if sa.inspect(connection).get_table_names():
                 raise StoreError(
-                    f"{self} was written by a newer sdr_kit (schema {version}, this "
-                    f"one knows {SCHEMA_VERSION}); update sdr_kit or name another file"
+                    f"{self} is a database of another program; name another file"
                 )
-            if version == 0:
-                _schema.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            _schema.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 class MemoryStore:
@@ -378,6 +395,18 @@ def _begin(connection: sa.Connection) -> None:
     # timeout says, so what will write takes the lock at its beginning.
     immediate = connection.get_execution_options().get("immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def _all_or_nothing(connection: sa.Connection) -> Iterator[None]:
+    """One transaction, after which the connection can begin another."""
+    try:
+        with connection.begin():
+            yield
+    except BaseException:
+        # SQLite keeps a transaction open when a reader did not let it be committed.
+        connection.connection.rollback()
+        raise
 
 
 def _insert(

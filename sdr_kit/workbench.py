@@ -31,7 +31,7 @@ from sdr_kit.worker import Researcher
 DRAW_SECONDS = 0.25  # four times a second; faster costs the browser half a core
 TABLE_SECONDS = 1.0
 ROWS_SHOWN = 100  # rows of the table; a larger list is shown around where the work is
-ROWS_BEFORE = 20  # of them, so many before the first account at work
+ROWS_BEFORE = 4  # of them, so many before the first account at work
 FAILURES_SHOWN = 20
 
 SANDBOX = "Sandbox (offline, invented answers)"

@@ -16,7 +16,7 @@ from typing import Any
 import anyio.to_thread
 
 from sdr_kit.account import Account, Attempt, AttemptOutcome, Outcome, Research
-from sdr_kit.errors import Verdict, classify
+from sdr_kit.errors import Permanent, Verdict, classify
 from sdr_kit.limits import Backoff
 
 Researcher = Callable[[Account], Any]
@@ -187,8 +187,8 @@ def _as_research(answer: object) -> Research | Verdict:
         )
     try:
         return Research.from_mapping(answer)
-    except (ValueError, TypeError) as error:
-        return Verdict(kind="permanent", message=f"The researcher's answer: {error}")
+    except Exception as error:  # noqa: BLE001 (its values may raise anything)
+        return classify(Permanent(f"The researcher's answer: {error}"))
 
 
 def _kind_of(answer: object) -> str:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from sdr_kit.account import Attempt, Outcome
 from sdr_kit.store import Record
 
-UNCOMMITTED = 100  # so many outcomes may wait before the workers wait for the writer
+# So many outcomes may be on their way to the disk before the workers wait for it: two
+# groups at the usual pace. What a crash can repeat is at most this and the limit.
+UNCOMMITTED = 200
 
 
 class Writer:
@@ -45,8 +47,8 @@ class Writer:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits that no more should be begun."""
-        return len(self._outcomes) >= UNCOMMITTED
+        """Whether so much is uncommitted that no more should be begun."""
+        return self.uncommitted >= UNCOMMITTED
 
     def put(self, attempt: Attempt, outcome: Outcome | None) -> None:
         """Takes an attempt, and the account's outcome when it was the last."""
@@ -87,17 +89,18 @@ class Writer:
         """Commits all that wait."""
         while self._attempts and not self._broken:
             attempts, outcomes = self._take()
+            loop = asyncio.get_running_loop()
+            writing = loop.run_in_executor(None, self._record, attempts, outcomes)
+            cancelled = await _maybe_cancelled_until_done(writing)
             try:
-                await asyncio.to_thread(self._record, attempts, outcomes)
-            except asyncio.CancelledError:
-                # It may or may not get there; writing it twice changes nothing.
-                self._attempts[:0], self._outcomes[:0] = attempts, outcomes
-                raise
+                writing.result()
             except BaseException:
                 self._broken = True
                 raise
             self._committed(outcomes)
             self._space.set()
+            if cancelled is not None:
+                raise cancelled
 
     def _take(self) -> tuple[list[Attempt], list[Outcome]]:
         taken = self._attempts, self._outcomes
@@ -108,3 +111,19 @@ class Writer:
         self.uncommitted -= len(outcomes)
         if outcomes:
             self._on_commit(outcomes)
+
+
+async def _maybe_cancelled_until_done(
+    writing: asyncio.Future[None],
+) -> asyncio.CancelledError | None:
+    """Waits for a thread, which cannot be stopped, even when cancelled meanwhile.
+
+    Until it has ended nobody else may write: the connection is not for two.
+    """
+    cancelled = None
+    while not writing.done():
+        try:
+            await asyncio.wait([writing])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled

@@ -16,9 +16,10 @@ from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.errors import AccountsError
 from sdr_kit.names import name_key
 from sdr_kit.tables import TEXT, Source
+from tests.shared import SHARED_DATA, shared
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-REAL = REPOSITORY.parent / "shared" / "data" / "accounts"
+REAL = SHARED_DATA / "accounts"
 SAMPLE = REPOSITORY / "notebooks" / "sample_accounts.csv"
 
 
@@ -27,9 +28,7 @@ def load(text: str) -> Accounts:
 
 
 def real(path: str) -> Path:
-    if not REAL.is_dir():
-        pytest.skip(f"THE REAL DATA IS ABSENT: {REAL} is needed for this test")
-    return REAL / path
+    return shared(f"accounts/{path}")
 
 
 def real_files() -> list[str]:
@@ -530,7 +529,7 @@ def test_a_long_header_is_shown_in_part() -> None:
 
 @pytest.mark.slow
 def test_any_bytes_load_with_exact_books_or_are_refused() -> None:
-    chance = random.Random(3)  # noqa: S311
+    chance = random.Random(3)
     parts = [
         b",",
         b"\n",

@@ -60,6 +60,12 @@ class Lab:
             body = answer.read()
         return json.loads(body) if body else None
 
+    def choose_theme(self, name: str) -> None:
+        settings = self.folder / "settings" / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True, exist_ok=True)
+        chosen = json.dumps({"theme": name})
+        (settings / "themes.jupyterlab-settings").write_text(chosen)
+
     def shut_down_kernels(self) -> None:
         for session in self.api("sessions"):
             self.api(f"sessions/{session['id']}", method="DELETE")
@@ -87,6 +93,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
         f"JUPYTER_{kind}_DIR": str(folder / kind.lower())
         for kind in ("CONFIG", "DATA", "RUNTIME")
     }
+    places["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "settings")
     with (folder / "lab.log").open("wb") as log:
         server = subprocess.Popen(  # noqa: S603 (our own command)
             command, stdout=log, stderr=log, env={**os.environ, **places}, cwd=folder

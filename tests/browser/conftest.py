@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import secrets
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.lab import CHROMIUM, CHROMIUM_FLAGS, Lab, running_lab
+
+MANY = 400  # enough for a run of a minute and more
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"{CHROMIUM} is not installed: the browser tests did not run")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=CHROMIUM_FLAGS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture(autouse=True)
+def _fresh_kernel(lab: Lab) -> Iterator[None]:
+    yield
+    lab.shut_down_kernels()
+
+
+@pytest.fixture
+def long_notebook(lab: Lab) -> str:
+    """The workbench on a list long enough to be steered, with a busy cell below."""
+    folder = lab.folder / "notebooks"
+    rows = "".join(f"Company {i},company-{i}.com\n" for i in range(MANY))
+    (folder / "many.csv").write_text(f"company_name,domain\n{rows}")
+    notebook = nbformat.read(folder / "01-workbench.ipynb", as_version=4)
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = 'accounts_csv = "many.csv"\nconcurrency = [1, 5]\nsample = 3'
+    busy = (
+        "import time\n"
+        "before = workbench.job.progress.completed\n"
+        "time.sleep(2)\n"
+        'print("meanwhile", workbench.job.progress.completed - before)'
+    )
+    cell = nbformat.v4.new_code_cell(id="busy")
+    cell.source = f"if workbench.job:\n{textwrap.indent(busy, '    ')}"
+    notebook.cells.append(cell)
+    name = f"long-{secrets.token_hex(4)}.ipynb"
+    nbformat.write(notebook, folder / name)
+    return name

@@ -1,0 +1,96 @@
+"""The panel as a person sees it: what it says, its buttons, its boxes."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Locator, Page
+
+# What may not stick out of the panel or over a neighbour, from the page's boxes.
+_BOXES = """() => {
+    const widgets = '.jupyter-widgets, .js-plotly-plot, h2, p';
+    const panel = document.querySelector('.sdr-kit-panel');
+    const edge = panel.getBoundingClientRect();
+    const problems = [];
+    const name = (e) => e.className.toString().slice(0, 60) + ':' +
+        (e.innerText || '').slice(0, 30);
+    const seen = (e) => e.offsetParent !== null && e.getBoundingClientRect().width > 0;
+    for (const e of panel.querySelectorAll(widgets)) {
+        const box = e.getBoundingClientRect();
+        if (!seen(e) || e.closest('.scroll')) continue;
+        if (box.right > edge.right + 1 || box.left < edge.left - 1)
+            problems.push('sticks out: ' + name(e));
+        const cut = e.matches('button, .widget-label, p, h2');
+        if (cut && e.scrollWidth > e.clientWidth + 1)
+            problems.push('cut off: ' + name(e));
+    }
+    for (const box of [panel, ...panel.querySelectorAll('.widget-box')]) {
+        const children = [...box.children].filter(seen);
+        children.forEach((a, i) => children.slice(i + 1).forEach((b) => {
+            const x = a.getBoundingClientRect(), y = b.getBoundingClientRect();
+            const wide = Math.min(x.right, y.right) - Math.max(x.left, y.left);
+            const high = Math.min(x.bottom, y.bottom) - Math.max(x.top, y.top);
+            if (wide > 1 && high > 1) problems.push(`overlap: ${name(a)} / ${name(b)}`);
+        }));
+    }
+    return problems;
+}"""
+
+
+@dataclass(slots=True)
+class Panel:
+    page: Page
+
+    @property
+    def says(self) -> str:
+        return self.page.locator(".sdr-kit-panel").inner_text()
+
+    def button(self, text: str) -> Locator:
+        return self.page.locator(f".sdr-kit-panel button:has-text('{text}')")
+
+    def number_before(self, words: str) -> int:
+        found = re.search(rf"([\d,]+) {re.escape(words)}", self.says)
+        return int(found.group(1).replace(",", "")) if found else -1
+
+    @property
+    def in_flight(self) -> int:
+        return self.number_before("in flight")
+
+    @property
+    def completed(self) -> int:
+        return self.number_before("completed")
+
+    @property
+    def chart_points(self) -> int:
+        points = self.page.evaluate(
+            """() => document.querySelector('.sdr-kit-panel .js-plotly-plot')
+                     ?.data?.[0]?.x?.length ?? 0"""
+        )
+        return int(points)
+
+    def slide_to(self, value: int) -> None:
+        handle = self.page.locator(".sdr-kit-panel .noUi-handle")
+        handle.focus()
+        shown = int(float(handle.get_attribute("aria-valuetext") or "nan"))
+        key = "ArrowRight" if value > shown else "ArrowLeft"
+        for _ in range(abs(value - shown)):
+            handle.press(key)
+
+    def problems_of_layout(self) -> list[str]:
+        problems: list[str] = self.page.evaluate(_BOXES)
+        return problems
+
+    def until(
+        self, condition: Callable[[], bool], *, seconds: float, what: str
+    ) -> float:
+        """Waits for something to be seen and gives the seconds that it took."""
+        began = time.monotonic()
+        while not condition():
+            assert time.monotonic() - began < seconds, (
+                f"after {seconds} s still not: {what}. The panel says:\n{self.says}"
+            )
+            self.page.wait_for_timeout(50)
+        return time.monotonic() - began

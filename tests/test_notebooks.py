@@ -1,0 +1,91 @@
+"""The notebooks: run from top to bottom, and written as they should be."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+EACH = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+# ipykernel and papermill on the newest Python and pandas; none of it is ours.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the notebooks: what they write stays out of the checkout."""
+    return Path(shutil.copytree(NOTEBOOKS[0].parent, tmp_path / "notebooks"))
+
+
+@pytest.mark.slow
+@EACH
+def test_run_all_finishes(path: Path, folder: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=100,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute()
+    last = [cell for cell in notebook.cells if cell.cell_type == "code"][-1]
+    assert last.outputs
+    assert all(
+        output.output_type != "stream" or output.name != "stderr"
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    )
+
+
+@pytest.mark.slow
+def test_the_workbench_takes_another_list_as_a_parameter(folder: Path) -> None:
+    mine = folder / "mine.csv"
+    mine.write_text("company_name,domain\nMy Own Company,my-own.example\n")
+    done = papermill.execute_notebook(
+        folder / "01-workbench.ipynb",
+        folder / "out.ipynb",
+        {"accounts_csv": str(mine), "concurrency": [1, 2], "sample": 1},
+        cwd=folder,
+        progress_bar=False,
+    )
+    assert "My Own Company" in nbformat.writes(done)
+
+
+@EACH
+def test_it_is_saved_without_outputs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+    assert "widgets" not in notebook.metadata
+
+
+@EACH
+def test_it_begins_with_its_parameters_which_are_constants(path: Path) -> None:
+    code = [
+        cell
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code"
+    ]
+    assert code[0].metadata.get("tags") == ["parameters"]
+    for statement in ast.parse(code[0].source).body:
+        assert isinstance(statement, ast.Assign)
+        ast.literal_eval(statement.value)
+
+
+@EACH
+def test_its_cells_are_sentences(path: Path) -> None:
+    """At most six lines, without definitions, and nothing that nests a loop."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 6
+            for word in ("def ", "class ", "try:", "asyncio.run", "run_sync", "!pip"):
+                assert word not in cell.source
