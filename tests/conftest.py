@@ -1,11 +1,24 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from sdr_kit.settings import Settings
 from tests.virtual import VirtualLoop
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[
+    None, pytest.TestReport, pytest.TestReport
+]:
+    """Where everything is there, a skipped test is a failed one."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+    return report
 
 
 @pytest.fixture
@@ -20,9 +33,7 @@ def virtual_time() -> tuple[str, dict[str, object]]:
 
 
 @pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads the developer's `.env` or writes to their database."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").touch()

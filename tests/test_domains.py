@@ -173,7 +173,7 @@ def test_a_provider_s_domain_is_for_the_provider_alone(
 
 
 def test_any_text_gives_a_lower_case_ascii_domain_or_none() -> None:
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     parts = [*"ab.:/@?#[]-_%\\ ,1", "ß", "。", "xn--", ".com", "\u200d", "İ", "\ud800"]
     for _ in range(5_000):
         text = "".join(chance.choices(parts, k=chance.randrange(16)))
