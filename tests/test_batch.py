@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 import sdr_kit
 from sdr_kit import Account, Job, Sandbox, Settings, Store
@@ -73,6 +74,12 @@ async def test_results_survive_in_the_settings_store_by_default(
     assert (tmp_path / "sdr_kit.db").is_file()
     stored = Store().results(run.job_id)
     assert [each.status for each in stored] == ["completed"] * 3
+
+
+async def test_nothing_blocks_the_callers_loop(settings: Settings) -> None:
+    with blockbuster_ctx("sdr_kit"):
+        run = await sdr_kit.process(made_up(300), quick, settings=settings)
+    assert run.summary.completed == 300
 
 
 async def test_sequential_is_one_at_a_time_whatever_concurrency_says() -> None:
