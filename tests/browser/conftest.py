@@ -14,7 +14,10 @@ from tests.browser.lab import CHROMIUM, CHROMIUM_FLAGS, Lab, running_lab
 MANY = 400  # enough for a run of a minute and more
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running on this thread, so both end with this package.
+
+
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed: the browser tests did not run")
@@ -26,7 +29,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with running_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
