@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdr_kit.settings import Settings
+from tests.virtual import VirtualLoop
 
 
 @pytest.hookimpl(wrapper=True)
@@ -23,6 +24,12 @@ def pytest_runtest_makereport() -> Generator[
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def virtual_time() -> tuple[str, dict[str, object]]:
+    """Give this as `anyio_backend` to run a test in virtual time."""
+    return "asyncio", {"loop_factory": VirtualLoop}
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,11 @@ import sdr_kit
 from sdr_kit import Account, StopRun
 from sdr_kit.benchmark import ideal_seconds
 from tests.accounts import made_up
-from tests.virtual import VirtualLoop
 
 
 @pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    return "asyncio", {"loop_factory": VirtualLoop}
+def anyio_backend(virtual_time: object) -> object:
+    return virtual_time
 
 
 async def quick(_account: Account) -> dict[str, str]:

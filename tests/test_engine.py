@@ -19,12 +19,11 @@ from sdr_kit.progress import Progress
 from sdr_kit.store import MemoryStore
 from sdr_kit.worker import Researcher
 from tests.accounts import made_up
-from tests.virtual import VirtualLoop
 
 
 @pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    return "asyncio", {"loop_factory": VirtualLoop}
+def anyio_backend(virtual_time: object) -> object:
+    return virtual_time
 
 
 def now() -> float:
