@@ -22,7 +22,7 @@ from sdr_kit.engine import Engine
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Settings
-from sdr_kit.store import AnyStore, open_store
+from sdr_kit.store import AnyStore, MemoryStore, open_store
 from sdr_kit.worker import Researcher
 
 T = TypeVar("T")
@@ -104,8 +104,10 @@ async def process(
         StoreError: The database cannot be used.
     """
     plan = _Plan(accounts, researcher, mode, concurrency, store, settings)
-    call = _directly if store == "memory" else asyncio.to_thread
-    engine = await call(lambda: plan.engine(attended=False))
+    if plan.blocks:
+        engine = await asyncio.to_thread(plan.engine, attended=False)
+    else:
+        engine = plan.engine(attended=False)
     await engine.run()
     return Run(accounts, plan.store, plan.job_id, engine.summary())
 
@@ -308,8 +310,13 @@ class _Plan:
         self.store: AnyStore
         self.job_id = 0
 
+    @property
+    def blocks(self) -> bool:
+        """Whether `engine` waits for a disk."""
+        return self._where != "memory" and not isinstance(self._where, MemoryStore)
+
     def engine(self, *, attended: bool) -> Engine:
-        """Notes the job in the store and gives what will run it; may block."""
+        """Notes the job in the store and gives what will run it."""
         rows: tuple[Account, ...] = tuple(self.accounts)
         self.store = open_store(self._where, self.settings)
         name = getattr(self.researcher, "name", None)
@@ -328,7 +335,3 @@ class _Plan:
             job_id=self.job_id,
             attended=attended,
         )
-
-
-async def _directly(call: Callable[[], T]) -> T:
-    return call()
