@@ -30,15 +30,14 @@ from sdr_kit.limits import Backoff, Gate
 from sdr_kit.progress import (
     History,
     Progress,
-    Rate,
     RunSummary,
     Sample,
-    SlotMeter,
     State,
     duration,
 )
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
+from sdr_kit.tally import Tally
 from sdr_kit.worker import Researcher, RetryPolicy, Work, attempt, caller
 from sdr_kit.writer import Writer
 
@@ -101,12 +100,7 @@ class Engine:
             backoff=backoff,
         )
         self._feed = Feed(accounts, now=0.0)
-        self._rate = Rate()
-        self._slots = SlotMeter(now=0.0, slots=limit)
-        self._counts = (0, 0)  # completed, failed: replaced as one, read by threads
-        self._retries = 0
-        self._cost_usd = 0.0
-        self._work_seconds = 0.0
+        self._tally = Tally(total=len(accounts), slots=limit)
         self._end: tuple[State, str | None] | None = None  # how it is to end, and why
         self._ended_at: float | None = None
         self._clock: Callable[[], float] = lambda: 0.0
@@ -123,11 +117,11 @@ class Engine:
 
     def progress(self) -> Progress:
         """Takes a snapshot of the run."""
-        completed, failed = self._counts
+        completed, failed = self._tally.counts
         ended_at = self._ended_at
         now = (self._clock() if ended_at is None else ended_at) - self._began
         state, reason = self._state()
-        rate = self._rate.per_minute(now)
+        rate = self._tally.rate.per_minute(now)
         pending = len(self._accounts) - completed - failed
         running = len(self.at_work)
         return Progress(
@@ -140,7 +134,7 @@ class Engine:
             in_flight=running + (self._writer.uncommitted if self._writer else 0),
             running=running,
             waiting=self._feed.waiting,
-            retries=self._retries,
+            retries=self._tally.retries,
             limit=self._gate.limit,
             accounts_per_minute=rate,
             seconds=now,
@@ -150,22 +144,8 @@ class Engine:
     def summary(self) -> RunSummary:
         """Says what the run has come to."""
         now = self.progress()
-        seconds = now.seconds
-        slot_seconds = self._slots.slot_seconds(self._began + seconds)
-        return RunSummary(
-            total=now.total,
-            completed=now.completed,
-            failed=now.failed,
-            pending=now.pending,
-            reused=0,
-            seconds=seconds,
-            accounts_per_minute=60 * now.done / seconds if seconds else 0.0,
-            speedup=self._work_seconds / seconds if seconds else 0.0,
-            efficiency=self._work_seconds / slot_seconds if slot_seconds else 0.0,
-            retries=now.retries,
-            cost_usd=self._cost_usd,
-            stopped=None if now.state == "finished" else now.reason,
-        )
+        stopped = None if now.state == "finished" else now.reason
+        return self._tally.summary(seconds=now.seconds, stopped=stopped)
 
     # Requests: on the run's loop.
 
@@ -238,7 +218,6 @@ class Engine:
         assert writer is not None  # noqa: S101 (for the type checker)
         self._began = self._breathed = self._clock()
         self._feed = Feed(self._accounts, now=self._began)
-        self._slots = SlotMeter(now=self._began, slots=self._gate.limit)
         self._slots_changed()  # it may have been paused before it began
         logger.info("started job=%d accounts=%d", self._job_id, len(self._accounts))
         try:
@@ -280,7 +259,6 @@ class Engine:
             work = self._feed.maybe_next(now)
             if work is not None:
                 work.ticket = self._gate.start(now)
-                self._retries += work.attempts > 0
                 self.at_work[work.account.position] = work.account
                 return work
             wait = self._feed.seconds_to_next(now)
@@ -337,7 +315,7 @@ class Engine:
             ended=now,
         )
         del self.at_work[record.position]
-        self._work_seconds += record.seconds
+        self._tally.attempted(record)
         self._tell_gate(work, record.outcome, verdict, now)
         assert self._writer is not None  # noqa: S101 (for the type checker)
         self._writer.put(record, self._maybe_outcome(work, result, now))
@@ -417,21 +395,11 @@ class Engine:
             self._done.set()
 
     def _committed(self, outcomes: Sequence[Outcome]) -> None:
-        completed, failed = self._counts
-        found = [each.research for each in outcomes if each.research is not None]
-        completed += len(found)
-        failed += len(outcomes) - len(found)
-        self._counts = (completed, failed)
-        self._cost_usd += sum(each.cost_usd or 0.0 for each in found)
-        self._rate.add(
-            self._clock() - self._began,
-            accounts=len(outcomes),
-            latency=sum(each.seconds for each in outcomes) / len(outcomes),
-        )
+        self._tally.committed(outcomes, now=self._clock() - self._began)
 
     def _slots_changed(self) -> None:
         slots = 0 if self._gate.paused else self._gate.limit
-        self._slots.change(self._clock(), slots)
+        self._tally.slots.change(self._clock() - self._began, slots)
 
     def _state(self) -> tuple[State, str | None]:
         if self._ended_at is not None:

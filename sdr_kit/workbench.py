@@ -169,8 +169,8 @@ class Workbench(widgets.VBox):
         self._progress = _text()
         self._table = _text()
         self._failures = _text()
-        self._chart = live_figure()
-        self._chart_box = widgets.VBox([self._chart], layout={"overflow": "hidden"})
+        self._chart: Any = None  # made with the first run
+        self._chart_box = widgets.VBox(layout={"overflow": "hidden"})
         self._beacon = _Beacon(layout={"display": "none"})
         self._beacon.on_msg(self._on_drawn)
 
@@ -228,13 +228,16 @@ class Workbench(widgets.VBox):
     @_shown
     def _on_drawn(self, *_message: object) -> None:
         """Puts a fresh chart into a page that has just drawn the panel."""
-        if self.job is None:
-            return
+        if self.job is not None and self._chart is not None:
+            self._show_fresh_chart(self.job)
+
+    def _show_fresh_chart(self, job: Job) -> None:
         with self._drawing:
             old, self._chart = self._chart, live_figure()
-            draw_live(self._chart, self.job.history)
+            draw_live(self._chart, job.history)
             self._chart_box.children = (self._chart,)
-            old.close()
+            if old is not None:
+                old.close()
 
     @property
     def _active(self) -> bool:
@@ -256,11 +259,16 @@ class Workbench(widgets.VBox):
         self._progress.value = markup.progress(now, total)
         self._notice.value = markup.notice(now)
         if job is not None:
-            with self._drawing:
-                draw_live(self._chart, job.history)
+            self._draw_chart(job)
             self._draw_failures(job)
         if now is None or now.ended or self._table_is_due(now.seconds):
             self._draw_table(job)
+
+    def _draw_chart(self, job: Job) -> None:
+        if self._chart is None:
+            self._show_fresh_chart(job)
+        with self._drawing:
+            draw_live(self._chart, job.history)
 
     def _table_is_due(self, seconds: float) -> bool:
         """Says whether the table may change again: less often, since it is read."""

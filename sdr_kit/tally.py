@@ -1,0 +1,65 @@
+"""What a run has come to so far: accounts, time, money.
+
+The engine tells it what was attempted and what is committed; times are seconds from
+the start of the run. It is read from other threads, so what belongs together is
+replaced as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sdr_kit.account import Attempt, Outcome
+from sdr_kit.progress import Rate, RunSummary, SlotMeter
+
+
+class Tally:
+    """Counts a run.
+
+    Args:
+        total: Accounts in the run.
+        slots: How many may run at once, to begin with.
+    """
+
+    def __init__(self, *, total: int, slots: int) -> None:
+        self.counts = (0, 0)  # accounts committed as completed, as failed
+        self.retries = 0
+        self.rate = Rate()
+        self.slots = SlotMeter(now=0.0, slots=slots)
+        self._total = total
+        self._cost_usd = 0.0
+        self._work_seconds = 0.0
+
+    def attempted(self, attempt: Attempt) -> None:
+        """Counts a call of the researcher."""
+        self.retries += attempt.number > 1
+        self._work_seconds += attempt.seconds
+
+    def committed(self, outcomes: Sequence[Outcome], *, now: float) -> None:
+        """Counts accounts whose outcome is in the store."""
+        found = [each.research for each in outcomes if each.research is not None]
+        completed, failed = self.counts
+        self.counts = (completed + len(found), failed + len(outcomes) - len(found))
+        self._cost_usd += sum(each.cost_usd or 0.0 for each in found)
+        seconds = sum(each.seconds for each in outcomes)
+        self.rate.add(now, accounts=len(outcomes), latency=seconds / len(outcomes))
+
+    def summary(self, *, seconds: float, stopped: str | None) -> RunSummary:
+        """Says what the run has come to after so many seconds."""
+        completed, failed = self.counts
+        done = completed + failed
+        slot_seconds = self.slots.slot_seconds(seconds)
+        return RunSummary(
+            total=self._total,
+            completed=completed,
+            failed=failed,
+            pending=self._total - done,
+            reused=0,
+            seconds=seconds,
+            accounts_per_minute=60 * done / seconds if seconds else 0.0,
+            speedup=self._work_seconds / seconds if seconds else 0.0,
+            efficiency=self._work_seconds / slot_seconds if slot_seconds else 0.0,
+            retries=self.retries,
+            cost_usd=self._cost_usd,
+            stopped=stopped,
+        )
