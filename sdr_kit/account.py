@@ -211,9 +211,9 @@ def _plain_object(value: Any) -> Any:
     # What an object has may be anything: a tag of BeautifulSoup has every attribute.
     listed, formatted = (getattr(value, name, None) for name in ("tolist", "isoformat"))
     if callable(listed):  # numpy scalars and arrays, pandas Series
-        kind = getattr(getattr(value, "dtype", None), "kind", None)
-        if type(value).__module__ == "numpy" and kind in ("M", "m"):
-            # As nanoseconds, dates and durations would become bare numbers.
-            listed = value.astype(f"{kind}8[us]").tolist
+        dtype = str(getattr(value, "dtype", None))
+        if type(value).__module__ == "numpy" and dtype.endswith("64[ns]"):
+            # In nanoseconds, dates and durations would become bare numbers.
+            listed = value.astype(dtype.replace("ns", "us")).tolist
         return _plain(listed())
     return formatted() if callable(formatted) else str(value)

@@ -207,9 +207,9 @@ def _answer(error: BaseException) -> tuple[int | None, Mapping[str, str]]:
     headers = getattr(carrier, "headers", None)
     for name in ("status_code", "status", "code"):
         status = getattr(carrier, name, None)
-        if isinstance(status, int) and 100 <= status <= 599:  # HTTPStatus is one too
+        if isinstance(status, int):  # HTTPStatus is one too
             known = headers if isinstance(headers, Mapping) else _items(headers)
-            return int(status), known
+            return (int(status), known) if 100 <= status <= 599 else (None, {})
     return None, {}
 
 

@@ -19,6 +19,7 @@ ENDED = frozenset({"finished", "stopped", "cancelled", "crashed"})
 # one account a time and still shows a moved slider soon.
 WINDOW_LATENCIES = 8
 WINDOW_SECONDS = (3.0, 120.0)
+RATE_SECONDS = 0.02  # what finishes closer together is kept as one, or it were millions
 
 HISTORY_SAMPLES = 1_000  # when so many are kept, every second one is dropped
 SAMPLE_SECONDS = 0.25
@@ -158,7 +159,11 @@ class Rate:
         """Notes accounts that finished, and their mean seconds of work."""
         weight = 0.2 if self._latency else 1.0
         self._latency += weight * (latency - self._latency)
-        self._finished.append((now, accounts))
+        at, count = self._finished[-1] if self._finished else (-RATE_SECONDS, 0)
+        if now - at < RATE_SECONDS:
+            self._finished[-1] = (at, count + accounts)
+        else:
+            self._finished.append((now, accounts))
         while self._finished[0][0] < now - WINDOW_SECONDS[1]:
             self._finished.popleft()
 

@@ -133,9 +133,10 @@ class Store:
         name = self.url.database
         ours = self.url.drivername in ("sqlite", "sqlite+pysqlite")
         if not ours or name in (None, "", ":memory:"):
+            what = "without a file" if ours else f"of {self.url.drivername}"
             raise StoreError(
-                f"{self.url.render_as_string(hide_password=True)} is not supported; "
-                'write sqlite:/// and the path of a file, or "memory"'
+                f"a database {what} is not supported; write sqlite:/// and the path of "
+                'a file, or "memory"'
             )
         # Every call opens a connection, wherever the process has moved to by then.
         self.url = self.url.set(database=str(Path(str(name)).absolute()))
@@ -191,7 +192,7 @@ class Store:
             transaction, and a function that closes the connection.
         """
         with _translated(self):
-            connection = self._immediate()
+            connection = _waiting_while_busy(self._immediate)()
 
         @_waiting_while_busy
         def write(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
