@@ -18,12 +18,12 @@ import logging
 import math
 import random
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TypeVar
 
 import anyio
 
-from sdr_kit.account import Account, AttemptOutcome, Outcome, Research
+from sdr_kit.account import Account, Attempt, AttemptOutcome, Outcome, Research
 from sdr_kit.errors import StoreError, Verdict
 from sdr_kit.feed import Feed
 from sdr_kit.limits import Backoff, Gate
@@ -85,7 +85,6 @@ class Engine:
         self._accounts = accounts
         self._researcher = researcher
         self._call = caller(researcher)
-        self._store = store
         self._job_id = job_id
         self._attended = attended
         self._gate = Gate(
@@ -103,13 +102,16 @@ class Engine:
         self._tally = Tally(total=len(accounts), slots=limit)
         self._end: tuple[State, str | None] | None = None  # how it is to end, and why
         self._ended_at: float | None = None
+        self._over = False  # nothing will change any more
+        self._in_flight = 0  # accounts started and not yet committed
         self._clock: Callable[[], float] = lambda: 0.0
         self._began = 0.0
         self._breathed = 0.0
         self._workers: set[asyncio.Task[None]] = set()
         self._wake: asyncio.TimerHandle | None = None
         self._sampling: asyncio.TimerHandle | None = None
-        self._writer: Writer | None = None
+        self._writer = Writer(store, job_id, on_commit=self._committed)
+        self._starved = False  # whether the writer kept a worker from going on
         self._tasks: asyncio.TaskGroup | None = None  # while accounts are worked on
         self._done: asyncio.Event
 
@@ -123,7 +125,6 @@ class Engine:
         state, reason = self._state()
         rate = self._tally.rate.per_minute(now)
         pending = len(self._accounts) - completed - failed
-        running = len(self.at_work)
         return Progress(
             state=state,
             reason=reason,
@@ -131,8 +132,8 @@ class Engine:
             completed=completed,
             failed=failed,
             pending=pending,
-            in_flight=running + (self._writer.uncommitted if self._writer else 0),
-            running=running,
+            in_flight=self._in_flight,
+            running=len(self.at_work),
             waiting=self._feed.waiting,
             retries=self._tally.retries,
             limit=self._gate.limit,
@@ -189,8 +190,7 @@ class Engine:
         self._began = self._clock()
         self._done = asyncio.Event()
         try:
-            async with AsyncExitStack() as stack:
-                await self._open(stack)
+            async with self._writer, self._entered_researcher():
                 await self._work_through()
         except BaseException as error:
             cancelled = isinstance(error, asyncio.CancelledError)
@@ -201,34 +201,25 @@ class Engine:
             with anyio.CancelScope(shield=True):
                 await self._note_end()
 
-    async def _open(self, stack: AsyncExitStack) -> None:
-        record, close = await self._in_store(
-            lambda: self._store.open_writer(self._job_id)
-        )
-        stack.push_async_callback(self._in_store, close)
-        self._writer = Writer(
-            record, durable=self._store.durable, on_commit=self._committed
-        )
-        stack.push_async_exit(self._write_the_rest)
+    def _entered_researcher(self) -> AbstractAsyncContextManager[object]:
         if isinstance(self._researcher, AbstractAsyncContextManager):
-            await stack.enter_async_context(self._researcher)
+            return self._researcher
+        return nullcontext()
 
     async def _work_through(self) -> None:
-        writer = self._writer
-        assert writer is not None  # noqa: S101 (for the type checker)
         self._began = self._breathed = self._clock()
         self._feed = Feed(self._accounts, now=self._began)
         self._slots_changed()  # it may have been paused before it began
         logger.info("started job=%d accounts=%d", self._job_id, len(self._accounts))
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(writer.run(), name="writer")
+                tasks.create_task(self._writer.run(), name="writer")
                 self._tasks = tasks
                 self._pump()
                 self._settle()
                 self._sample_again()
                 await self._done.wait()
-                writer.stop()
+                self._writer.stop()
         except BaseExceptionGroup as errors:
             if len(errors.exceptions) == 1:
                 raise errors.exceptions[0] from None
@@ -253,6 +244,9 @@ class Engine:
 
     def _maybe_take(self) -> Work | None:
         """Takes a slot and an account; if there is none, sees to being woken."""
+        if self._writer.full:
+            self._starved = True
+            return None
         now = self._clock()
         wait = self._gate.wait(now)
         if wait == 0:
@@ -260,6 +254,7 @@ class Engine:
             if work is not None:
                 work.ticket = self._gate.start(now)
                 self.at_work[work.account.position] = work.account
+                self._in_flight += 1
                 return work
             wait = self._feed.seconds_to_next(now)
         if wait < math.inf:
@@ -316,20 +311,22 @@ class Engine:
         )
         del self.at_work[record.position]
         self._tally.attempted(record)
-        self._tell_gate(work, record.outcome, verdict, now)
-        assert self._writer is not None  # noqa: S101 (for the type checker)
-        self._writer.put(record, self._maybe_outcome(work, result, now))
+        self._tell_gate(work, record, verdict, now)
+        ended = self._maybe_outcome(work, result, now)
+        self._in_flight -= ended is None
+        self._writer.put(record, ended)
         if verdict is not None:
             self._after_failure(record.position, verdict)
 
     def _tell_gate(
-        self, work: Work, outcome: AttemptOutcome, verdict: Verdict | None, now: float
+        self, work: Work, record: Attempt, verdict: Verdict | None, now: float
     ) -> None:
         was_in_outage = self._gate.in_outage
         self._gate.end(
             work.ticket,
-            outcome,
+            record.outcome,
             now=now,
+            seconds=record.seconds,
             retry_after=None if verdict is None else verdict.retry_after,
             message="" if verdict is None else verdict.message,
         )
@@ -374,9 +371,7 @@ class Engine:
             self._slots_changed()
 
     async def _breathe(self) -> None:
-        """Waits when the writer is behind, and now and then lets others run."""
-        if self._writer is not None and self._writer.full:
-            await self._writer.space()
+        """Now and then lets others run, in case the researcher never does."""
         if self._clock() - self._breathed > BREATH_SECONDS:
             await asyncio.sleep(0)
             self._breathed = self._clock()
@@ -396,13 +391,17 @@ class Engine:
 
     def _committed(self, outcomes: Sequence[Outcome]) -> None:
         self._tally.committed(outcomes, now=self._clock() - self._began)
+        self._in_flight -= len(outcomes)
+        if self._starved:
+            self._starved = False
+            self._pump()
 
     def _slots_changed(self) -> None:
         slots = 0 if self._gate.paused else self._gate.limit
         self._tally.slots.change(self._clock() - self._began, slots)
 
     def _state(self) -> tuple[State, str | None]:
-        if self._ended_at is not None:
+        if self._over:
             return self._end or ("finished", None)
         if self._gate.paused:
             return "paused", self._gate.question
@@ -433,29 +432,16 @@ class Engine:
         loop = asyncio.get_running_loop()
         self._sampling = loop.call_later(self.history.every, self._sample_again)
 
-    async def _in_store(self, call: Callable[[], T]) -> T:
-        """Calls the store where it may block."""
-        return await asyncio.to_thread(call) if self._store.durable else call()
-
-    async def _write_the_rest(
-        self, _kind: object, error: BaseException | None, _trace: object
-    ) -> None:
-        if self._writer is not None and not isinstance(error, StoreError):
-            with anyio.CancelScope(shield=True):
-                await self._writer.flush()
-
     async def _note_end(self) -> None:
         if self._ended_at is None:  # it never began
             self._ended_at = self._clock()
-        state, reason = self._state()
+        state, reason = self._end or ("finished", None)
         seconds = self._ended_at - self._began
         logger.info("%s job=%d seconds=%.1f", state, self._job_id, seconds)
         try:
-            await self._in_store(
-                lambda: self._store.end_job(
-                    self._job_id, state=state, reason=reason, seconds=seconds
-                )
-            )
+            await self._writer.end_job(state=state, reason=reason, seconds=seconds)
         except StoreError:
             if state != "crashed":  # else that is the error to be seen
                 raise
+        finally:
+            self._over = True

@@ -28,6 +28,9 @@ import tenacity
 from sdr_kit.account import AttemptOutcome
 
 OUTAGE_ATTEMPTS = 10  # at least so many failures in a row before an outage is assumed
+# A canary is taken as accepted when it was not refused for so long: a second, or three
+# times as long as refusals take.
+PROOF_SECONDS, PROOF_REFUSALS = 1.0, 3.0
 SAME_FAILURES = 10  # so many equal permanent failures in a row raise a question
 
 _WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")
@@ -99,11 +102,15 @@ class Gate:
         self._backoff = backoff
         self._max_hold = max_hold
         self._last_start = -math.inf
-        # A round ends with each hold. Only what was started since says whether the
-        # provider accepts calls again; older answers are still on their way.
-        self._round = 0
-        self._round_in_flight = 0
+        # A round begins with each hold. Only what was started since says whether the
+        # provider takes calls again; older answers are still on their way.
+        self._tickets = 0
+        self._round_began = 0
         self._round_limit: int | None = None
+        # What this round has started and neither heard of nor taken as accepted: start
+        # by ticket, oldest first. Empty when the round has no limit.
+        self._unproven: dict[int, float] = {}
+        self._refusal_seconds = 0.0
         self._holds_in_a_row = 0
         self._failures_in_a_row = 0
         self._same_failure = ("", 0)
@@ -121,9 +128,9 @@ class Gate:
         """
         if self.paused or self.closed or self.in_flight >= self.limit:
             return math.inf
-        if self._round_limit is not None and self._round_in_flight >= self._round_limit:
-            return math.inf
         earliest = self._last_start + self._gap
+        if self._round_limit is not None:
+            earliest = max(earliest, self._round_opens(now))
         if self.hold is not None:
             earliest = max(earliest, self.hold.until)
         return max(0.0, earliest - now)
@@ -131,9 +138,11 @@ class Gate:
     def start(self, now: float) -> int:
         """Takes a slot; gives the ticket that `end` wants back."""
         self.in_flight += 1
-        self._round_in_flight += 1
         self._last_start = now
-        return self._round
+        self._tickets += 1
+        if self._round_limit is not None:
+            self._unproven[self._tickets] = now
+        return self._tickets
 
     def end(
         self,
@@ -141,6 +150,7 @@ class Gate:
         outcome: AttemptOutcome,
         *,
         now: float,
+        seconds: float = 0.0,
         retry_after: float | None = None,
         message: str = "",
     ) -> None:
@@ -150,18 +160,19 @@ class Gate:
             ticket: What `start` gave.
             outcome: How the attempt ended.
             now: Seconds on the run's clock.
+            seconds: How long the attempt took.
             retry_after: Seconds the provider asked to wait, if it did.
             message: The failure in plain words, for the reason of a hold.
         """
         self.in_flight -= 1
-        current = ticket == self._round
-        if current:
-            self._round_in_flight -= 1
+        current = ticket > self._round_began
+        self._unproven.pop(ticket, None)
         if outcome in ("completed", "permanent"):
             self._answered(now, current=current)
             self._notice_same_failure(message if outcome == "permanent" else "")
         elif outcome == "rate_limited":
             self._failures_in_a_row = 0
+            self._refusal_seconds = max(seconds, self._refusal_seconds / 2)
             self._refused(now, retry_after, message, current=current)
         elif outcome == "transient":
             self._failed(now, retry_after, message, current=current)
@@ -183,18 +194,39 @@ class Gate:
             self.hold = replace(self.hold, since=now)
 
     def _answered(self, now: float, *, current: bool) -> None:
-        """Notes that the provider is there and takes calls."""
+        """Notes that the provider has answered a call."""
         self._failures_in_a_row = 0
         if current:
-            self._holds_in_a_row = 0
-            # A late refusal may have lengthened the hold since this one started.
-            if self.hold is not None and self.hold.until <= now:
-                self.hold = None
-            if self._round_limit is not None:
-                more = self._round_limit + 1
-                self._round_limit = more if more < self.limit else None
-        elif self.in_outage:
-            self.hold = None  # a late answer is one all the same: no longer down
+            self._accepted(now)
+
+    def _accepted(self, now: float) -> None:
+        """Notes that the provider takes calls again; one more may go."""
+        self._holds_in_a_row = 0
+        # A late refusal may have lengthened the hold since this one started.
+        if self.hold is not None and self.hold.until <= now:
+            self.hold = None
+        if self._round_limit is not None:
+            self._round_limit += 1
+            if self._round_limit >= self.limit:
+                self._round_limit = None
+                self._unproven.clear()
+
+    def _round_opens(self, now: float) -> float:
+        """Gives when this round lets another go; infinity when an answer must come.
+
+        Refusals come at once and answers may take a minute, so what has not been
+        refused for a while is taken as accepted. An outage ends with an answer only.
+        """
+        patience = max(PROOF_SECONDS, PROOF_REFUSALS * self._refusal_seconds)
+        while self._unproven and not self.in_outage:
+            ticket, started = next(iter(self._unproven.items()))
+            if started + patience > now:
+                break
+            del self._unproven[ticket]
+            self._accepted(now)
+        if self._round_limit is None or len(self._unproven) < self._round_limit:
+            return now
+        return math.inf if self.in_outage else min(self._unproven.values()) + patience
 
     def _refused(
         self, now: float, retry_after: float | None, message: str, *, current: bool
@@ -227,15 +259,19 @@ class Gate:
         retry_after: float | None,
         message: str,
     ) -> None:
+        # The first time the provider is taken at its word; when that did not help, it
+        # is left alone for longer and longer.
+        length = retry_after or self._backoff.ceiling(self._holds_in_a_row + 1)
+        if self._holds_in_a_row:
+            length = max(length, self._backoff.ceiling(self._holds_in_a_row))
         self._holds_in_a_row += 1
-        length = retry_after or self._backoff.ceiling(self._holds_in_a_row)
         since, until = now, now + length
         if self.hold is not None:  # what it asked for stands
             since, until = self.hold.since, max(self.hold.until, until)
         self.hold = Hold(kind=kind, since=since, until=until, reason=message)
-        self._round += 1
-        self._round_in_flight = 0
+        self._round_began = self._tickets
         self._round_limit = 1
+        self._unproven.clear()
         self._ask_when_too_long(self.hold, now, message)
 
     def _ask_when_too_long(self, hold: Hold, now: float, message: str) -> None:

@@ -9,41 +9,62 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Self, TypeVar
+
+import anyio
 
 from sdr_kit.account import Attempt, Outcome
-from sdr_kit.store import Record
+from sdr_kit.store import AnyStore, Record
 
-# So many outcomes may be on their way to the disk before the workers wait for it: two
-# groups at the usual pace. What a crash can repeat is at most this and the limit.
+# So many outcomes may be on their way to the disk before no more accounts are begun:
+# two groups at the usual pace. A crash can repeat at most this and the limit.
 UNCOMMITTED = 200
+
+T = TypeVar("T")
 
 
 class Writer:
     """Takes records from the workers and commits them in groups.
 
+    It is an async context manager: leaving it writes all that still waits.
+
     Args:
-        record: Writes a group in one transaction; may block.
-        durable: Whether it blocks, so that it must be called on another thread.
+        store: Where they go.
+        job_id: The job in that store.
         on_commit: Is told of the outcomes of each committed group.
     """
 
     def __init__(
         self,
-        record: Record,
+        store: AnyStore,
+        job_id: int,
         *,
-        durable: bool,
         on_commit: Callable[[Sequence[Outcome]], None],
     ) -> None:
         self.uncommitted = 0
-        self._record = record
-        self._durable = durable
+        self._store = store
+        self._job_id = job_id
         self._on_commit = on_commit
         self._attempts: list[Attempt] = []
         self._outcomes: list[Outcome] = []
         self._work = asyncio.Event()
-        self._space = asyncio.Event()
         self._stopping = False
         self._broken = False
+        self._record: Record
+        self._close: Callable[[], None]
+
+    async def __aenter__(self) -> Self:
+        self._record, self._close = await self._where_it_may_block(
+            lambda: self._store.open_writer(self._job_id)
+        )
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        with anyio.CancelScope(shield=True):
+            try:
+                await self.flush()
+            finally:
+                await self._where_it_may_block(self._close)
 
     @property
     def full(self) -> bool:
@@ -56,18 +77,12 @@ class Writer:
         if outcome is not None:
             self._outcomes.append(outcome)
             self.uncommitted += 1
-        if self._durable:
+        if self._store.durable:
             self._work.set()
         else:
             taken = self._take()
             self._record(*taken)
             self._committed(taken[1])
-
-    async def space(self) -> None:
-        """Returns when there is room for more outcomes."""
-        while self.full:
-            self._space.clear()
-            await self._space.wait()
 
     def stop(self) -> None:
         """Lets `run` end when everything is written."""
@@ -98,9 +113,19 @@ class Writer:
                 self._broken = True
                 raise
             self._committed(outcomes)
-            self._space.set()
             if cancelled is not None:
                 raise cancelled
+
+    async def end_job(self, *, state: str, reason: str | None, seconds: float) -> None:
+        """Notes how the job ended; see `Store.end_job`."""
+        await self._where_it_may_block(
+            lambda: self._store.end_job(
+                self._job_id, state=state, reason=reason, seconds=seconds
+            )
+        )
+
+    async def _where_it_may_block(self, call: Callable[[], T]) -> T:
+        return await asyncio.to_thread(call) if self._store.durable else call()
 
     def _take(self) -> tuple[list[Attempt], list[Outcome]]:
         taken = self._attempts, self._outcomes

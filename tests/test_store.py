@@ -22,7 +22,14 @@ from sdr_kit import store as store_module
 from sdr_kit.account import Account, Attempt, Outcome, Research
 from sdr_kit.errors import StoreError
 from sdr_kit.settings import Settings
-from sdr_kit.store import SCHEMA_VERSION, AnyStore, MemoryStore, Store, open_store
+from sdr_kit.store import (
+    SCHEMA_VERSION,
+    AnyStore,
+    MemoryStore,
+    Record,
+    Store,
+    open_store,
+)
 from sdr_kit.writer import Writer
 
 STRANGE = "Zoë & Söhne 株式会社 🚀 'quoted' \"twice\" \x00 \u2028 end"
@@ -583,19 +590,28 @@ async def test_a_cancelled_writer_lets_no_second_one_at_the_connection(
 ) -> None:
     """A thread cannot be cancelled, and a connection is not for two at once."""
     job_id = new_job(file, 2)
-    write, close = file.open_writer(job_id)
     loop = asyncio.get_running_loop()
     writing, proceed = asyncio.Event(), threading.Event()
     inside: list[int] = []
 
-    def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
-        inside.append(len(inside))
-        loop.call_soon_threadsafe(writing.set)
-        assert proceed.wait(10)
-        write(attempts, outcomes)
+    class SlowStore(Store):
+        def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
+            write, close = super().open_writer(job_id)
+
+            def record(
+                attempts: Sequence[Attempt], outcomes: Sequence[Outcome]
+            ) -> None:
+                inside.append(len(inside))
+                loop.call_soon_threadsafe(writing.set)
+                assert proceed.wait(10)
+                write(attempts, outcomes)
+
+            return record, close
 
     committed: list[Outcome] = []
-    writer = Writer(record, durable=True, on_commit=committed.extend)
+    store = SlowStore(str(file.url))
+    writer = Writer(store, job_id, on_commit=committed.extend)
+    await writer.__aenter__()
     running = asyncio.create_task(writer.run())
     writer.put(attempt(0), completed(0))
     await writing.wait()
@@ -611,8 +627,7 @@ async def test_a_cancelled_writer_lets_no_second_one_at_the_connection(
     with pytest.raises(asyncio.CancelledError):
         await running
     assert (committed, writer.uncommitted) == ([completed(0)], 1)
-    await writer.flush()
+    await writer.__aexit__(None, None, None)
     assert (committed, writer.uncommitted) == ([completed(0), completed(1)], 0)
     assert inside == [0, 1]
-    close()
     assert file.results(job_id) == committed
