@@ -88,7 +88,7 @@ async def process(
             plain function, which runs in a thread. One that is an async context
             manager is entered for the run.
         mode: `"parallel"` or `"sequential"` (one at a time, whatever concurrency
-            says); None is the settings' way, or parallel when concurrency is given.
+            says); None is as `ENABLE_PARALLEL_PROCESSING` says.
         concurrency: How many at once, 1 to `MAX_CONCURRENCY`; None is
             `PROCESSING_CONCURRENCY`.
         store: None is the settings' database, `"memory"` keeps nothing beyond the

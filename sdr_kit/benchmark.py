@@ -93,7 +93,12 @@ async def compare(
     runs: dict[int, Run] = {}
     for level in levels:
         runs[level] = await process(
-            chosen, researcher, concurrency=level, store="memory", settings=settings
+            chosen,
+            researcher,
+            mode="parallel",
+            concurrency=level,
+            store="memory",
+            settings=settings,
         )
         if (reason := runs[level].summary.stopped) is not None:
             raise StopRun(f"The run at concurrency {level} was stopped: {reason}")

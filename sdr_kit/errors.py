@@ -128,6 +128,9 @@ _URL_USER = re.compile(r"\b(\w+://)[^\s/?#\"]*@")
 _URL_QUERY = re.compile(
     r"(/[^\s?#\"]*)[?#][^\s\"<>]*?(?=['),.;:\]]{0,9}(?:[\s\"<>]|$))"
 )
+# h11 and requests quote a header whose value is wrong, for instance a key with a line
+# end in it.
+_AUTHORIZATION = re.compile(r"(?i)\b(bearer|basic)\s+[^\s'\"]+")
 _READ_LIMIT = 4_000  # characters of an error that are looked at
 
 _CONGESTION = frozenset({429, 529})
@@ -136,7 +139,12 @@ _TRANSIENT_4XX = frozenset({408, 409, 425})
 
 
 def classify(error: BaseException) -> Verdict:
-    """Says what an exception means for the account and for the run."""
+    """Says what an exception means for the account and for the run.
+
+    Of a group (a researcher's own TaskGroup) the first one counts.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     status, headers = _answer(error)
     if status is None and isinstance(error, SdrKitError) and error.__cause__:
         status, headers = _answer(error.__cause__)
@@ -222,6 +230,7 @@ def _message(error: BaseException, status: int | None) -> str:
     text = " ".join(_text(error)[:_READ_LIMIT].split())
     text = text.partition(" For more information check")[0]
     text = _URL_QUERY.sub(r"\1", _URL_USER.sub(r"\1", text))
+    text = _AUTHORIZATION.sub(r"\1 …", text)
     if not isinstance(error, SdrKitError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if status is not None and str(status) not in text:

@@ -80,7 +80,11 @@ def results_frame(
     }
     added = pd.DataFrame(
         {
-            name: pd.Series(values, index=source.index, dtype=_DTYPES.get(name))
+            name: pd.Series(
+                values,
+                index=source.index,
+                dtype=_DTYPES.get(name) or _maybe_dtype(values),
+            )
             for name, values in columns.items()
         },
         index=source.index,
@@ -102,6 +106,21 @@ def attempts_frame(attempts: Sequence[Attempt]) -> pd.DataFrame:
     return pd.DataFrame(
         {name: [getattr(each, name) for each in attempts] for name in names}
     ).astype({"http_status": "Int64"})
+
+
+def _maybe_dtype(values: Sequence[object]) -> str | None:
+    """Gives the type of a research column that pandas would get wrong.
+
+    Whole numbers and truth values with gaps would become floats and objects, and
+    large numbers lose digits on the way.
+    """
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return "boolean"
+    whole = kinds == {int} and all(
+        -(2**63) <= value < 2**63 for value in values if isinstance(value, int)
+    )
+    return "Int64" if whole else None
 
 
 def _research_columns(

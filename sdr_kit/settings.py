@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import quote
 
 from pydantic import (
     Field,
@@ -92,7 +93,9 @@ class Settings(BaseSettings):
         default=None, description="The key of OpenAI or a compatible provider."
     )
     openai_base_url: str = Field(
-        default="https://api.openai.com/v1", description="Where its API is."
+        default="https://api.openai.com/v1",
+        repr=False,  # it may hold a password
+        description="Where its API is.",
     )
     openai_model: str = Field(
         default="gpt-5-mini", min_length=1, description="The model that is asked."
@@ -117,7 +120,7 @@ class Settings(BaseSettings):
     @field_validator("openai_api_key", "database_url", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: object) -> object:
-        return None if isinstance(value, str) and not value.strip() else value
+        return (value.strip() or None) if isinstance(value, str) else value
 
     @field_validator("openai_base_url")
     @classmethod
@@ -131,7 +134,7 @@ class Settings(BaseSettings):
         if self.processing_concurrency > self.max_concurrency:
             raise ValueError(
                 f"PROCESSING_CONCURRENCY={self.processing_concurrency} is above "
-                f"MAX_CONCURRENCY={self.max_concurrency}"
+                f"MAX_CONCURRENCY={self.max_concurrency}; set both"
             )
         if self.retry_initial_seconds > self.retry_max_seconds:
             raise ValueError(
@@ -154,9 +157,9 @@ class Settings(BaseSettings):
             raise ValueError(f"mode is {mode!r}; it must be 'sequential' or 'parallel'")
         if concurrency is not None:
             self.check_concurrency(concurrency)
-        parallel = self.enable_parallel_processing if mode is None else mode[0] == "p"
-        if mode is None and concurrency is not None:
-            parallel = True  # who names a number wants it
+        parallel = mode == "parallel" or (
+            mode is None and self.enable_parallel_processing
+        )
         return (concurrency or self.processing_concurrency) if parallel else 1
 
     def check_concurrency(self, concurrency: int) -> int:
@@ -182,7 +185,8 @@ class Settings(BaseSettings):
         name = url.removeprefix(prefix)
         if not url.startswith(prefix) or Path(name).is_absolute():
             return url
-        return prefix + str(find_upwards(name) or project_folder() / name)
+        path = find_upwards(name) or project_folder() / name
+        return prefix + quote(str(path), safe="/:\\")
 
 
 def find_upwards(name: str) -> Path | None:

@@ -531,3 +531,14 @@ def test_an_exception_that_cannot_be_shown_is_classified_all_the_same() -> None:
     verdict = classify(Unshowable())
     assert verdict.kind == "transient"
     assert verdict.message.endswith("Unshowable")
+
+
+def test_of_a_group_the_first_error_counts() -> None:
+    group = ExceptionGroup("several", [RateLimited("wait", retry_after=3), KeyError()])
+    assert classify(ExceptionGroup("outer", [group])).retry_after == 3
+
+
+def test_a_quoted_authorization_header_does_not_show_its_key() -> None:
+    error = ValueError("Illegal header value b'Bearer sk-secret-1234\\n'")
+    assert "secret" not in classify(error).message
+    assert "Bearer …" in classify(error).message

@@ -227,3 +227,16 @@ def test_no_attempts_are_an_empty_table() -> None:
     frame = attempts_frame([])
     assert frame.empty
     assert list(frame.columns) == [field.name for field in fields(Attempt)]
+
+
+def test_whole_numbers_and_truth_values_keep_their_kind_beside_gaps() -> None:
+    large = 2**53 + 1
+    outcomes = [
+        completed(0, Research(fields={"count": large, "public": True})),
+        completed(1, Research(fields={"count": 2**70})),
+    ]
+    frame = results_frame(source(2), outcomes[:1])
+    assert str(frame["count"].dtype) == "Int64"
+    assert frame["count"].iloc[0] == large
+    assert str(frame["public"].dtype) == "boolean"
+    assert results_frame(source(2), outcomes)["count"].iloc[1] == 2**70
