@@ -22,16 +22,6 @@ COLUMNS = (
     "summary",
 )
 
-_STATE_NAMES = {
-    "running": "Running",
-    "held": "Held",
-    "paused": "Paused",
-    "finished": "Finished",
-    "stopped": "Stopped",
-    "cancelled": "Cancelled",
-    "crashed": "Crashed",
-}
-
 
 def _block(inner: str) -> str:
     return f'<div class="sdr-kit">{inner}</div>'
@@ -65,7 +55,7 @@ def progress(now: Progress | None, total: int) -> str:
             "Choose how many at once, then press Run.</p>"
         )
     parts = [
-        f"<b>{_STATE_NAMES[now.state]}</b>",
+        f"<b>{now.state.capitalize()}</b>",
         f"{now.done:,} of {now.total:,} done",
         f"{now.completed:,} completed",
         f"{now.failed:,} failed",

@@ -17,7 +17,6 @@ those versions use a rollback journal.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -30,11 +29,11 @@ import sqlalchemy as sa
 import tenacity
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
-from sdr_kit.account import Account, Attempt, Outcome, Research
+from sdr_kit import schema
+from sdr_kit.account import Account, Attempt, Outcome
 from sdr_kit.errors import StoreError
 from sdr_kit.settings import Settings
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_MS = 5_000  # SQLite's own wait for a lock, before we wait on top of it
 BUSY_PATIENCE_SECONDS = 60.0  # then somebody holds the database and will not let go
 WAL_SINCE = (3, 51, 3)
@@ -44,67 +43,6 @@ AUTOCHECKPOINT_PAGES = 8_000  # keeps the cost of a commit flat in long runs
 Record = Callable[[Sequence[Attempt], Sequence[Outcome]], None]
 
 T = TypeVar("T")
-
-_schema = sa.MetaData()
-_jobs = sa.Table(
-    "jobs",
-    _schema,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("created_at", sa.Text, nullable=False),  # ISO 8601, UTC
-    sa.Column("researcher", sa.Text, nullable=False),
-    sa.Column("concurrency", sa.Integer, nullable=False),
-    sa.Column("total", sa.Integer, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text),
-    sa.Column("seconds", sa.Float),
-    sqlite_autoincrement=True,  # the number of a deleted job is not given again
-)
-
-
-def _of_account(name: str, *columns: sa.Column[Any], **options: Any) -> sa.Table:
-    """A table whose rows belong to one account of one job."""
-    return sa.Table(
-        name,
-        _schema,
-        sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
-        sa.Column("position", sa.Integer, primary_key=True),
-        *columns,
-        sqlite_with_rowid=False,
-        **options,
-    )
-
-
-_accounts = _of_account(
-    "accounts",
-    sa.Column("company_name", sa.Text, nullable=False),
-    sa.Column("domain", sa.Text),
-    sa.Column("industry", sa.Text),
-    sa.Column("owner", sa.Text),
-    sa.Column("extra", sa.Text, nullable=False),  # the other columns, as JSON
-)
-_results = _of_account(
-    "results",
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-    sa.Column("finished", sa.Float, nullable=False),
-    sa.Column("fields", sa.Text),  # the research columns, as JSON
-    sa.Column("tier", sa.Text),
-    sa.Column("priority_score", sa.Integer),
-    sa.Column("cost_usd", sa.Float),
-    sa.Column("error_kind", sa.Text),
-    sa.Column("error_message", sa.Text),
-)
-_attempts = _of_account(
-    "attempts",
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("started", sa.Float, nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-    sa.Column("outcome", sa.Text, nullable=False),
-    sa.Column("http_status", sa.Integer),
-    sa.Column("waited", sa.Float, nullable=False),
-    sa.Column("message", sa.Text),
-)
 
 
 class Store:
@@ -161,7 +99,7 @@ class Store:
         self, accounts: Sequence[Account], *, researcher: str, concurrency: int
     ) -> int:
         """Stores a new job with all its accounts and gives its number."""
-        job = _jobs.insert().values(
+        job = schema.jobs.insert().values(
             created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             researcher=researcher,
             concurrency=concurrency,
@@ -171,7 +109,11 @@ class Store:
 
         def create(connection: sa.Connection) -> int:
             job_id = int(connection.execute(job).lastrowid)
-            _insert(connection, _accounts, [_account_row(job_id, a) for a in accounts])
+            _insert(
+                connection,
+                schema.accounts,
+                [schema.account_row(job_id, a) for a in accounts],
+            )
             return job_id
 
         return self._write(create)
@@ -180,7 +122,7 @@ class Store:
         self, job_id: int, *, state: str, reason: str | None, seconds: float
     ) -> None:
         """Notes how a job ended: its state, why, and its seconds."""
-        job = _jobs.update().where(_jobs.c.id == job_id)
+        job = schema.jobs.update().where(schema.jobs.c.id == job_id)
         end = job.values(state=state, reason=reason, seconds=seconds)
         self._write(lambda connection: connection.execute(end))
 
@@ -198,10 +140,14 @@ class Store:
         def write(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
             with _all_or_nothing(connection):
                 _insert(
-                    connection, _attempts, [_attempt_row(job_id, a) for a in attempts]
+                    connection,
+                    schema.attempts,
+                    [schema.attempt_row(job_id, a) for a in attempts],
                 )
                 _insert(
-                    connection, _results, [_result_row(job_id, o) for o in outcomes]
+                    connection,
+                    schema.results,
+                    [schema.result_row(job_id, o) for o in outcomes],
                 )
 
         def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
@@ -228,20 +174,20 @@ class Store:
             status: `"completed"` or `"failed"`; None is both.
             limit: At most so many.
         """
-        table = _results.c
-        query = sa.select(_results).where(table.job_id == job_id)
+        table = schema.results.c
+        query = sa.select(schema.results).where(table.job_id == job_id)
         query = query.where(table.position >= first).order_by(table.position)
         if last is not None:
             query = query.where(table.position <= last)
         if status is not None:
             query = query.where(table.status == status)
-        return [_outcome(row) for row in self._read(query.limit(limit))]
+        return [schema.outcome_of(row) for row in self._read(query.limit(limit))]
 
     def attempts(self, job_id: int) -> list[Attempt]:
         """Reads every attempt of a job, by account and number."""
-        query = sa.select(_attempts).where(_attempts.c.job_id == job_id)
-        query = query.order_by(_attempts.c.position, _attempts.c.number)
-        return [Attempt(**_without_job(row)) for row in self._read(query)]
+        query = sa.select(schema.attempts).where(schema.attempts.c.job_id == job_id)
+        query = query.order_by(schema.attempts.c.position, schema.attempts.c.number)
+        return [schema.attempt_of(row) for row in self._read(query)]
 
     def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with _translated(self), self._engine.connect() as connection:
@@ -264,18 +210,18 @@ class Store:
     def _migrate(self, connection: sa.Connection) -> None:
         """Makes the tables of a new file; refuses one that is newer or not ours."""
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if version > SCHEMA_VERSION:
+        if version > schema.SCHEMA_VERSION:
             raise StoreError(
-                f"{self} was written by a newer sdr_kit (schema {version}, this "
-                f"one knows {SCHEMA_VERSION}); update sdr_kit or name another file"
+                f"{self} was written by a newer sdr_kit (schema {version}, this one "
+                f"knows {schema.SCHEMA_VERSION}); update sdr_kit or name another file"
             )
         if version == 0:
             if sa.inspect(connection).get_table_names():
                 raise StoreError(
                     f"{self} is a database of another program; name another file"
                 )
-            _schema.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            schema.metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
 
 
 class MemoryStore:
@@ -420,65 +366,6 @@ def _insert(
             f"INSERT OR REPLACE INTO {table.name} VALUES ({marks})",  # noqa: S608
             rows,
         )
-
-
-def _account_row(job_id: int, account: Account) -> tuple[Any, ...]:
-    extra = json.dumps(dict(account.extra), default=str) if account.extra else "{}"
-    return (
-        job_id,
-        account.position,
-        account.company_name,
-        account.domain,
-        account.industry,
-        account.owner,
-        extra,
-    )
-
-
-def _attempt_row(job_id: int, attempt: Attempt) -> tuple[Any, ...]:
-    return (
-        job_id,
-        attempt.position,
-        attempt.number,
-        attempt.started,
-        attempt.seconds,
-        attempt.outcome,
-        attempt.http_status,
-        attempt.waited,
-        attempt.message,
-    )
-
-
-def _result_row(job_id: int, outcome: Outcome) -> tuple[Any, ...]:
-    research = outcome.research
-    return (
-        job_id,
-        outcome.position,
-        outcome.status,
-        outcome.attempts,
-        outcome.seconds,
-        outcome.finished,
-        None if research is None else json.dumps(research.fields),
-        None if research is None else research.tier,
-        None if research is None else research.priority_score,
-        None if research is None else research.cost_usd,
-        outcome.error_kind,
-        outcome.error_message,
-    )
-
-
-def _outcome(row: sa.Row[Any]) -> Outcome:
-    columns = _without_job(row)
-    fields = columns.pop("fields")
-    found = {name: columns.pop(name) for name in ("tier", "priority_score", "cost_usd")}
-    research = None if fields is None else Research(fields=json.loads(fields), **found)
-    return Outcome(**columns, research=research)
-
-
-def _without_job(row: sa.Row[Any]) -> dict[str, Any]:
-    columns = dict(row._mapping)
-    del columns["job_id"]
-    return columns
 
 
 def _is_busy(error: BaseException) -> bool:

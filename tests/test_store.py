@@ -21,9 +21,9 @@ import tenacity
 from sdr_kit import store as store_module
 from sdr_kit.account import Account, Attempt, Outcome, Research
 from sdr_kit.errors import StoreError
+from sdr_kit.schema import SCHEMA_VERSION
 from sdr_kit.settings import Settings
 from sdr_kit.store import (
-    SCHEMA_VERSION,
     AnyStore,
     MemoryStore,
     Record,
