@@ -49,6 +49,8 @@ def headline(accounts: Accounts | None, where: str) -> str:
 
 def progress(now: Progress | None, total: int) -> str:
     """Draws the bar with its counts, rate and time to go."""
+    if now is None and not total:
+        return ""
     if now is None:
         return _block(
             f'{_bar(0, 0, 0, total)}<p class="quiet">Nothing has run yet. '
@@ -84,7 +86,8 @@ def notice(now: Progress | None) -> str:
     if now is None or now.reason is None or now.state == "cancelled":
         return ""
     kind = "error" if now.state in ("stopped", "crashed") else "note"
-    more = " Press Resume to go on, or Cancel." if now.state == "paused" else ""
+    paused = now.state == "paused"
+    more = "<br>Press <b>Resume</b> to go on, or <b>Cancel</b>." if paused else ""
     return _block(f'<p class="{kind}">{html.escape(now.reason)}{more}</p>')
 
 

@@ -100,6 +100,7 @@ class Workbench(widgets.VBox):
         self._drawing = threading.Lock()
         self._failures_drawn = -1
         self._table_drawn = -math.inf
+        self._front = 0  # the first account at work
         self._make_controls(researchers or {})
         self._make_displays()
         super().__init__(
@@ -189,7 +190,7 @@ class Workbench(widgets.VBox):
     def _on_run(self, _button: object) -> None:
         if self.accounts is None or self._active:
             return
-        self._failures_drawn = -1
+        self._failures_drawn, self._front = -1, 0
         self.job = start(
             self.accounts,
             self._researcher.value,
@@ -282,7 +283,8 @@ class Workbench(widgets.VBox):
             return
         at_work = frozenset() if job is None else job.at_work
         total = len(self.accounts)
-        first = max(0, min(min(at_work, default=0) - ROWS_BEFORE, total - ROWS_SHOWN))
+        self._front = min(at_work, default=self._front)  # a hold or the end keeps it
+        first = max(0, min(self._front - ROWS_BEFORE, total - ROWS_SHOWN))
         frame = self.accounts.frame.iloc[first : first + ROWS_SHOWN]
         last = first + len(frame) - 1
         outcomes = [] if job is None else job.results(first=first, last=last)
