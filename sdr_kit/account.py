@@ -88,7 +88,7 @@ class Research:
             object.__setattr__(self, "priority_score", int(self.priority_score))
         if self.cost_usd is not None:
             object.__setattr__(self, "cost_usd", float(self.cost_usd))
-        object.__setattr__(self, "fields", _plain(self.fields))
+        object.__setattr__(self, "fields", plain(self.fields))
 
     @classmethod
     def from_mapping(cls, answer: Mapping[str, Any]) -> Research:
@@ -186,28 +186,38 @@ def _whole(value: Any) -> int:
     return int(number)
 
 
-def _plain(value: Any) -> Any:
-    """Gives the JSON-compatible value nearest to this one."""
-    if value is None or type(value) in (str, bool, int):
+def plain(value: Any) -> Any:
+    """Gives the JSON-compatible value nearest to this one.
+
+    Raises:
+        ValueError: A whole number with more digits than Python writes.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        # Half an emoji, from an answer that was cut, can be neither stored nor shown.
+        return value.encode("utf-8", "replace").decode()
+    if type(value) is int:
+        str(value)  # as JSON will: raises when there are thousands of digits
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, set | frozenset):
-        value = sorted(value, key=str)  # the order of a set changes from run to run
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return {plain(str(name)): plain(item) for name, item in value.items()}
     return _plain_object(value)
 
 
 def _plain_object(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)  # the order of a set changes from run to run
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
     if type(value).__name__ in _PANDAS_BLANKS:
         return None
     if isinstance(value, bytes | bytearray):
         return value.decode("utf-8", "replace")
     if isinstance(value, Enum):
-        return _plain(value.value)
+        return plain(value.value)
     # What an object has may be anything: a tag of BeautifulSoup has every attribute.
     listed, formatted = (getattr(value, name, None) for name in ("tolist", "isoformat"))
     if callable(listed):  # numpy scalars and arrays, pandas Series
@@ -215,5 +225,5 @@ def _plain_object(value: Any) -> Any:
         if type(value).__module__ == "numpy" and dtype.endswith("64[ns]"):
             # In nanoseconds, dates and durations would become bare numbers.
             listed = value.astype(dtype.replace("ns", "us")).tolist
-        return _plain(listed())
-    return formatted() if callable(formatted) else str(value)
+        return plain(listed())
+    return plain(formatted() if callable(formatted) else str(value))

@@ -156,6 +156,20 @@ class Accounts:
         return counts
 
 
+def check_accounts(accounts: Accounts) -> Accounts:
+    """Gives the list back when it is one.
+
+    Raises:
+        TypeError: It is something else; the message says what to write.
+    """
+    if not isinstance(accounts, Accounts):
+        raise TypeError(
+            f"accounts is a {type(accounts).__name__}; pass what "
+            "sdr_kit.load_accounts() gives: it takes paths and DataFrames"
+        )
+    return accounts
+
+
 def load_accounts(source: Source) -> Accounts:
     """Loads a list of companies: cleaned, without duplicates, every row accounted for.
 
@@ -200,8 +214,20 @@ def _recognise(table: Table) -> dict[str, str]:
     if NAME not in found:
         raise AccountsError(
             f"there is no column company_name; the columns are: {listed(table.header)}"
+            f"{_maybe_delimiter(table.header)}"
         )
     return found
+
+
+def _maybe_delimiter(header: Sequence[str]) -> str:
+    """Names what seems to stand between the cells, when it is no comma."""
+    for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and mark in header[0]:
+            return (
+                f". The cells seem to be separated by {name}; load it with pandas "
+                f"(pd.read_csv(path, sep={mark!r}, dtype=str)) and give the DataFrame"
+            )
+    return ""
 
 
 def _column_key(label: str) -> str:

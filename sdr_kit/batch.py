@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from sdr_kit.account import Account, Outcome
-from sdr_kit.accounts import Accounts
+from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.engine import Engine
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, MemoryStore, open_store
-from sdr_kit.worker import Researcher
+from sdr_kit.worker import Researcher, check_researcher
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ async def process(
         researcher: Any callable from `Account` to `Research` or to a mapping of
             column to value: an async function, an object with `async __call__`, or a
             plain function, which runs in a thread. One that is an async context
-            manager is entered for the run.
+            manager is entered for the run, unless its `is_open` is true.
         mode: `"parallel"` or `"sequential"` (one at a time, whatever concurrency
             says); None is as `ENABLE_PARALLEL_PROCESSING` says.
         concurrency: How many at once, 1 to `MAX_CONCURRENCY`; None is
@@ -293,17 +293,8 @@ class _Plan:
         store: AnyStore | str | None,
         settings: Settings | None,
     ) -> None:
-        if not isinstance(accounts, Accounts):
-            raise TypeError(
-                f"accounts is a {type(accounts).__name__}; pass what "
-                "sdr_kit.load_accounts() gives: it takes paths and DataFrames"
-            )
-        if not callable(researcher):
-            raise TypeError(
-                f"researcher is {researcher!r}; it must be a function of an Account"
-            )
-        self.accounts = accounts
-        self.researcher = researcher
+        self.accounts = check_accounts(accounts)
+        self.researcher = check_researcher(researcher)
         self.settings = settings or Settings()
         self.limit = self.settings.chosen_concurrency(mode, concurrency)
         self._where = store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -80,10 +81,15 @@ async def compare(
         A table (`.frame`) and a chart (`.figure()`).
 
     Raises:
+        TypeError: `concurrency` is a single number.
         ValueError: A concurrency or the sample outside its range, or no accounts.
         StopRun: A run could not go on; there is nothing to compare.
     """
     settings = settings or Settings()
+    if isinstance(concurrency, int):
+        raise TypeError(
+            f"concurrency is {concurrency}; give several, for instance (1, 5, 10)"
+        )
     levels = sorted({1, *map(settings.check_concurrency, concurrency)})
     if sample < 1 or not len(accounts):
         raise ValueError(
@@ -134,11 +140,12 @@ def _table(runs: dict[int, Run]) -> pd.DataFrame:
                 "seconds": run.summary.seconds,
                 "accounts_per_minute": run.summary.accounts_per_minute,
                 "speedup": (
-                    speedup := sequential.summary.seconds / run.summary.seconds
+                    speedup := _ratio(sequential.summary.seconds, run.summary.seconds)
                 ),
                 "efficiency": speedup / level,
-                "ideal_speedup": sum(latencies)
-                / ideal_seconds(latencies, concurrency=level),
+                "ideal_speedup": _ratio(
+                    sum(latencies), ideal_seconds(latencies, concurrency=level)
+                ),
                 "completed": run.summary.completed,
                 "failed": run.summary.failed,
                 "retries": run.summary.retries,
@@ -146,3 +153,8 @@ def _table(runs: dict[int, Run]) -> pd.DataFrame:
             for level, run in runs.items()
         ]
     )
+
+
+def _ratio(one: float, other: float) -> float:
+    """Gives NaN where there is nothing to compare: it took no time at all."""
+    return one / other if other else math.nan

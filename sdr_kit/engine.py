@@ -18,13 +18,13 @@ import logging
 import math
 import random
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import TypeVar
 
 import anyio
 
 from sdr_kit.account import Account, Attempt, AttemptOutcome, Outcome, Research
-from sdr_kit.errors import StoreError, Verdict
+from sdr_kit.errors import StoreError, Verdict, classify
 from sdr_kit.feed import Feed
 from sdr_kit.limits import Backoff, Gate
 from sdr_kit.progress import (
@@ -114,6 +114,7 @@ class Engine:
         self._starved = False  # whether the writer kept a worker from going on
         self._tasks: asyncio.TaskGroup | None = None  # while accounts are worked on
         self._done: asyncio.Event
+        self._opening: anyio.CancelScope
 
     # Questions: from any thread.
 
@@ -167,13 +168,14 @@ class Engine:
         """Goes on after a pause."""
         logger.info("resumed job=%d", self._job_id)
         self._gate.resume(self._clock())
-        self._feed.forgive()
+        self._feed.forgive(self._clock())
         self._slots_changed()
         self._pump()
 
     def cancel(self) -> None:
         """Ends the run; accounts in flight return to pending."""
         self._close("cancelled", "Cancelled.")
+        self._opening.cancel()
         for worker in self._workers:
             worker.cancel()
 
@@ -189,12 +191,17 @@ class Engine:
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
         self._done = asyncio.Event()
+        self._opening = anyio.CancelScope()
         try:
-            async with self._writer, self._entered_researcher():
-                await self._work_through()
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self._writer)
+                with self._opening:
+                    await stack.enter_async_context(self._entered_researcher())
+                if not self._opening.cancelled_caught:
+                    await self._work_through()
         except BaseException as error:
             cancelled = isinstance(error, asyncio.CancelledError)
-            crash = ("crashed", f"{type(error).__name__}: {error}")
+            crash = ("crashed", classify(error).message)
             self._end = ("cancelled", "Cancelled.") if cancelled else crash
             raise
         finally:
@@ -202,9 +209,13 @@ class Engine:
                 await self._note_end()
 
     def _entered_researcher(self) -> AbstractAsyncContextManager[object]:
-        if isinstance(self._researcher, AbstractAsyncContextManager):
-            return self._researcher
-        return nullcontext()
+        researcher = self._researcher
+        if not isinstance(researcher, AbstractAsyncContextManager):
+            return nullcontext()
+        # Ours may be entered again, and notice a wrong loop when they are.
+        open_already = getattr(researcher, "is_open", False)
+        again = not open_already or getattr(researcher, "reentrant", False)
+        return researcher if again else nullcontext()
 
     async def _work_through(self) -> None:
         self._began = self._breathed = self._clock()
@@ -315,6 +326,8 @@ class Engine:
         ended = self._maybe_outcome(work, result, now)
         self._in_flight -= ended is None
         self._writer.put(record, ended)
+        if self._gate.answered_at == now:
+            self._give_up_parked()
         if verdict is not None:
             self._after_failure(record.position, verdict)
 
@@ -331,7 +344,7 @@ class Engine:
             message="" if verdict is None else verdict.message,
         )
         if self._gate.in_outage and not was_in_outage:
-            self._feed.forgive()
+            self._feed.forgive(now)
 
     def _maybe_outcome(
         self, work: Work, result: Research | Verdict | None, now: float
@@ -344,6 +357,9 @@ class Engine:
         wait = self._policy.maybe_wait(
             work, result, now=now, in_outage=self._gate.in_outage
         )
+        if wait is None and result.kind == "transient" and self._may_be_down(work):
+            self._feed.park(work, result)
+            return None
         if wait is None:
             return work.outcome(result, finished=now - self._began)
         # A wait begins when the hold ends, or it would be over with the hold.
@@ -351,6 +367,18 @@ class Engine:
         begins = hold.until if hold is not None and work.refusals else now
         self._feed.put_back(work, due=begins + wait if wait else now)
         return None
+
+    def _may_be_down(self, work: Work) -> bool:
+        """Whether nobody has been answered since this account began to fail."""
+        since = work.failing_since
+        return since is not None and self._gate.answered_at <= since
+
+    def _give_up_parked(self) -> None:
+        """Ends the accounts whose failure has turned out to be their own."""
+        now = self._clock() - self._began
+        for work, verdict in self._feed.take_parked():
+            self._in_flight += 1
+            self._writer.put(None, work.outcome(verdict, finished=now))
 
     def _after_failure(self, position: int, verdict: Verdict) -> None:
         logger.info(
@@ -387,6 +415,8 @@ class Engine:
     def _settle(self) -> None:
         """Ends the run when nothing is in flight and nothing will be."""
         if not self._workers and (self._feed.empty or self._gate.closed):
+            if not self._gate.closed:
+                self._give_up_parked()
             self._done.set()
 
     def _committed(self, outcomes: Sequence[Outcome]) -> None:
@@ -408,11 +438,11 @@ class Engine:
         hold = self._gate.hold
         if hold is None:
             return "running", None
-        wait = duration(max(0.0, hold.until - self._clock()))
+        what = "is down" if hold.kind == "outage" else "asks to wait"
+        seconds = hold.until - self._clock()
+        then = f"in {duration(seconds)}" if seconds > 0 else "now"
         said = f"It said: {hold.reason}"
-        if hold.kind == "outage":
-            return "held", f"The provider is down; next probe in {wait}. {said}"
-        return "held", f"The provider asks to wait; next account in {wait}. {said}"
+        return "held", f"The provider {what}; one account goes ahead {then}. {said}"
 
     def _sample(self) -> None:
         now = self.progress()
@@ -435,6 +465,8 @@ class Engine:
     async def _note_end(self) -> None:
         if self._ended_at is None:  # it never began
             self._ended_at = self._clock()
+        if self._end is not None and not self.progress().pending:
+            self._end = None  # the last account had ended when it was to be stopped
         state, reason = self._end or ("finished", None)
         seconds = self._ended_at - self._began
         logger.info("%s job=%d seconds=%.1f", state, self._job_id, seconds)

@@ -130,7 +130,7 @@ _URL_QUERY = re.compile(
 )
 # h11 and requests quote a header whose value is wrong, for instance a key with a line
 # end in it.
-_AUTHORIZATION = re.compile(r"(?i)\b(bearer|basic)\s+[^\s'\"]+")
+_AUTHORIZATION = re.compile(r"(?i)\b(bearer\s+|basic\s+|sk-)[^\s'\"]{4,}")
 _READ_LIMIT = 4_000  # characters of an error that are looked at
 
 _CONGESTION = frozenset({429, 529})
@@ -141,18 +141,25 @@ _TRANSIENT_4XX = frozenset({408, 409, 425})
 def classify(error: BaseException) -> Verdict:
     """Says what an exception means for the account and for the run.
 
-    Of a group (a researcher's own TaskGroup) the first one counts.
+    Of a group (a researcher's own TaskGroup) the first one counts; an exception that
+    says nothing itself means what the one it was raised from means.
     """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    cause = error.__cause__
     status, headers = _answer(error)
-    if status is None and isinstance(error, SdrKitError) and error.__cause__:
-        status, headers = _answer(error.__cause__)
+    if status is None and isinstance(error, SdrKitError) and cause:
+        status, headers = _answer(cause)
+    kind = _maybe_kind(error, status)
     retry_after = retry_after_seconds(headers)
     if isinstance(error, RateLimited) and error.retry_after is not None:
         retry_after = _seconds(error.retry_after)
+    if kind is None and cause is not None and cause is not error:
+        inner = classify(cause)
+        kind, status = inner.kind, inner.http_status
+        retry_after = inner.retry_after
     return Verdict(
-        kind=_kind(error, status),
+        kind=kind or "permanent",
         message=_message(error, status),
         retry_after=retry_after,
         http_status=status,
@@ -191,7 +198,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     return _seconds(None if until is None else until - (now or time.time()))
 
 
-def _kind(error: BaseException, status: int | None) -> ErrorKind:
+def _maybe_kind(error: BaseException, status: int | None) -> ErrorKind | None:
     for own, kind in _OWN:
         if isinstance(error, own):
             return kind
@@ -201,7 +208,7 @@ def _kind(error: BaseException, status: int | None) -> ErrorKind:
         named = _BY_NAME.get(f"{cls.__module__}.{cls.__qualname__}")
         if named is not None:
             return named
-    return "permanent"
+    return None
 
 
 def _answer(error: BaseException) -> tuple[int | None, Mapping[str, str]]:
@@ -230,7 +237,7 @@ def _message(error: BaseException, status: int | None) -> str:
     text = " ".join(_text(error)[:_READ_LIMIT].split())
     text = text.partition(" For more information check")[0]
     text = _URL_QUERY.sub(r"\1", _URL_USER.sub(r"\1", text))
-    text = _AUTHORIZATION.sub(r"\1 …", text)
+    text = _AUTHORIZATION.sub(r"\1…", text)
     if not isinstance(error, SdrKitError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if status is not None and str(status) not in text:

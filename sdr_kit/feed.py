@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from sdr_kit.account import Account
+from sdr_kit.errors import Verdict
 from sdr_kit.worker import Work
 
 
@@ -24,17 +25,18 @@ class Feed:
         self._left = len(accounts)
         self._began = now
         self._retries: list[tuple[float, int, Work]] = []  # a heap by due time
+        self._parked: list[tuple[Work, Verdict]] = []
         self._order = itertools.count()  # accounts due together keep their order
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is left to hand out, now or later."""
+        """Whether nothing is left to hand out, but for what is parked."""
         return not self._left and not self._retries
 
     @property
     def waiting(self) -> int:
         """How many accounts wait for another try."""
-        return len(self._retries)
+        return len(self._retries) + len(self._parked)
 
     def maybe_next(self, now: float) -> Work | None:
         """Takes the next account; None when none is ready."""
@@ -54,12 +56,27 @@ class Feed:
         work.ready_at = due
         heapq.heappush(self._retries, (due, next(self._order), work))
 
-    def forgive(self) -> None:
+    def park(self, work: Work, verdict: Verdict) -> None:
+        """Keeps an account that has no tries left until the provider has answered.
+
+        Only then is it known whose fault it was: if others are answered, its own; if
+        it turns out that the provider is down, `forgive` brings it back.
+        """
+        self._parked.append((work, verdict))
+
+    def take_parked(self) -> list[tuple[Work, Verdict]]:
+        """Gives the parked accounts with their last failure, and forgets them."""
+        parked, self._parked = self._parked, []
+        return parked
+
+    def forgive(self, now: float) -> None:
         """Gives the waiting accounts all their tries back.
 
         They failed because the provider was down, or waited because the run was
         paused; neither is theirs.
         """
+        for work, _ in self.take_parked():
+            self.put_back(work, due=now)
         for _, _, work in self._retries:
             work.retries = 0
             work.refused_since, work.refusals = None, 0

@@ -98,6 +98,7 @@ class Gate:
         self.paused = False
         self.closed = False
         self.question: str | None = None
+        self.answered_at = -math.inf  # when the provider last said anything but 5xx
         self._gap = gap
         self._backoff = backoff
         self._max_hold = max_hold
@@ -167,6 +168,8 @@ class Gate:
         self.in_flight -= 1
         current = ticket > self._round_began
         self._unproven.pop(ticket, None)
+        if outcome in ("completed", "permanent", "rate_limited"):
+            self.answered_at = now
         if outcome in ("completed", "permanent"):
             self._answered(now, current=current)
             self._notice_same_failure(message if outcome == "permanent" else "")

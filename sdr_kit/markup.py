@@ -149,7 +149,7 @@ def failures(outcomes: Sequence[Outcome], names: Sequence[str], failed: int) -> 
     more = (
         f" (the first {len(outcomes)} of {failed:,})" if failed > len(outcomes) else ""
     )
-    return _block(f"<h3>Failed accounts{more}</h3>{items}")
+    return _block(f'<h3>Failed accounts{more}</h3><div class="few">{items}</div>')
 
 
 def _counted(number: int, noun: str) -> str:

@@ -118,9 +118,9 @@ class RunSummary:
         text = (
             f"{self.completed:,} of {self.total:,} accounts completed, "
             f"{self.failed:,} failed, in {duration(self.seconds)} "
-            f"({self.accounts_per_minute:,.0f} a minute, {self.speedup:.1f}× one by "
-            f"one)"
+            f"({self.accounts_per_minute:,.0f} a minute"
         )
+        text += f", {self.speedup:.1f}× one by one)" if self.speedup > 1.05 else ")"
         return f"{text}. Stopped early: {self.stopped}" if self.stopped else text
 
     def _repr_html_(self) -> str:

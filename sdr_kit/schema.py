@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sdr_kit.account import Account, Attempt, Outcome, Research
+from sdr_kit.account import Account, Attempt, Outcome, Research, plain
 
 SCHEMA_VERSION = 1
 
@@ -79,7 +79,7 @@ attempts = _of_account(
 
 def account_row(job_id: int, account: Account) -> tuple[Any, ...]:
     """Gives the row of `accounts` for an account of a job."""
-    extra = json.dumps(dict(account.extra), default=str) if account.extra else "{}"
+    extra = json.dumps(plain(account.extra)) if account.extra else "{}"
     return (
         job_id,
         account.position,

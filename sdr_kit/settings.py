@@ -8,6 +8,7 @@ upwards, so a notebook in `notebooks/` and a command at the root find the same o
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import quote
@@ -222,7 +223,10 @@ def _line(problem: Any) -> str:
         return reason
     name = str(problem["loc"][0])
     field = Settings.model_fields[name]
-    shown = "" if "SecretStr" in str(field.annotation) else f"={problem['input']!r}"
+    secret = "SecretStr" in str(field.annotation)
+    # An address may carry a password.
+    value = re.sub(r"//[^/@]*@", "//…@", repr(problem["input"]))
+    shown = "" if secret else f"={value}"
     allowed = _range(field)
     return f"{name.upper()}{shown}: {reason[0].lower()}{reason[1:]}{allowed}"
 

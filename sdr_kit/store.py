@@ -315,8 +315,12 @@ def open_store(store: AnyStore | str | None, settings: Settings) -> AnyStore:
     """
     if store is None:
         return Store(settings.database)
-    if not isinstance(store, str):
+    if isinstance(store, Store | MemoryStore):
         return store
+    if not isinstance(store, str):
+        raise TypeError(
+            f'store is {store!r}; it must be a Store, a database URL or "memory"'
+        )
     return MemoryStore() if store == "memory" else Store(store)
 
 

@@ -20,17 +20,18 @@ import ipywidgets as widgets
 import pandas as pd
 
 from sdr_kit import markup
-from sdr_kit.accounts import Accounts
+from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.batch import Job, start
 from sdr_kit.charts import draw_live, live_figure
 from sdr_kit.research.sandbox import Sandbox
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
-from sdr_kit.worker import Researcher
+from sdr_kit.worker import Researcher, check_researcher
 
 DRAW_SECONDS = 0.25  # four times a second; faster costs the browser half a core
 TABLE_SECONDS = 1.0
 ROWS_SHOWN = 100  # rows of the table; a larger list is shown around where the work is
+ROWS_MOVED = 20
 ROWS_BEFORE = 4  # of them, so many before the first account at work
 FAILURES_SHOWN = 20
 
@@ -93,7 +94,7 @@ class Workbench(widgets.VBox):
         store: AnyStore | str | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self.accounts = accounts
+        self.accounts = None if accounts is None else check_accounts(accounts)
         self.job: Job | None = None
         self._settings = settings or Settings()
         self._store = open_store(store, self._settings)
@@ -101,6 +102,7 @@ class Workbench(widgets.VBox):
         self._failures_drawn = -1
         self._table_drawn = -math.inf
         self._front = 0  # the first account at work
+        self._told = 0  # the concurrency that the slider and the job agree on
         self._make_controls(researchers or {})
         self._make_displays()
         super().__init__(
@@ -131,7 +133,9 @@ class Workbench(widgets.VBox):
         return pd.DataFrame() if self.accounts is None else self.accounts.frame
 
     def _make_controls(self, researchers: Mapping[str, Researcher]) -> None:
-        options = {SANDBOX: Sandbox(settings=self._settings), **researchers}
+        options: dict[str, Researcher] = {SANDBOX: Sandbox(settings=self._settings)}
+        for name, researcher in dict(researchers).items():
+            options[name] = check_researcher(researcher)
         parallel = self._settings.enable_parallel_processing
         wide = {"description_width": "110px"}
         self._researcher = widgets.Dropdown(
@@ -172,6 +176,7 @@ class Workbench(widgets.VBox):
         self._failures = _text()
         self._chart: Any = None  # made with the first run
         self._chart_box = widgets.VBox(layout={"overflow": "hidden"})
+        self._chart_box.add_class("sdr-kit-chart")
         self._beacon = _Beacon(layout={"display": "none"})
         self._beacon.on_msg(self._on_drawn)
 
@@ -191,6 +196,7 @@ class Workbench(widgets.VBox):
         if self.accounts is None or self._active:
             return
         self._failures_drawn, self._front = -1, 0
+        self._told = self._slider.value
         self.job = start(
             self.accounts,
             self._researcher.value,
@@ -224,7 +230,8 @@ class Workbench(widgets.VBox):
     @_shown
     def _on_slider(self, change: Mapping[str, int]) -> None:
         if self._active and self.job is not None:
-            self.job.concurrency = change["new"]
+            self._told = change["new"]
+            self.job.concurrency = self._told
 
     @_shown
     def _on_drawn(self, *_message: object) -> None:
@@ -284,7 +291,9 @@ class Workbench(widgets.VBox):
         at_work = frozenset() if job is None else job.at_work
         total = len(self.accounts)
         self._front = min(at_work, default=self._front)  # a hold or the end keeps it
-        first = max(0, min(self._front - ROWS_BEFORE, total - ROWS_SHOWN))
+        # It moves a page at a time, or nobody could read it.
+        page = (self._front - ROWS_BEFORE) // ROWS_MOVED * ROWS_MOVED
+        first = max(0, min(page, total - ROWS_SHOWN))
         frame = self.accounts.frame.iloc[first : first + ROWS_SHOWN]
         last = first + len(frame) - 1
         outcomes = [] if job is None else job.results(first=first, last=last)
@@ -312,7 +321,16 @@ class Workbench(widgets.VBox):
         self._pause.description = "Resume" if paused else "Pause"
         self._pause.icon = "play" if paused else "pause"
         self._researcher.disabled = self._mode.disabled = active
-        self._slider.disabled = self._mode.value == "Sequential"
+        sequential = self._mode.value == "Sequential"
+        self._slider.disabled = sequential
+        if active and not sequential and self.job is not None:
+            self._follow_concurrency(self.job.concurrency)
+
+    def _follow_concurrency(self, concurrency: int) -> None:
+        """Moves the slider when the job was told elsewhere, in a cell perhaps."""
+        if concurrency != self._told:
+            self._told = concurrency
+            self._slider.value = concurrency
 
 
 def _text(value: str = "") -> widgets.HTML:

@@ -33,6 +33,7 @@ class Work:
         attempts: How many calls have been made.
         seconds: How long they took together.
         retries: How many passing failures count against `MAX_API_RETRIES`.
+        failing_since: When its failures in a row began, on the run's clock.
         refusals: How many of its last calls in a row were refused.
         refused_since: When the provider first refused it, on the run's clock; None
             when its last call was not refused.
@@ -44,6 +45,7 @@ class Work:
     attempts: int = 0
     seconds: float = 0.0
     retries: int = 0
+    failing_since: float | None = None
     refusals: int = 0
     refused_since: float | None = None
     ticket: int = 0
@@ -128,12 +130,30 @@ class RetryPolicy:
         work.refused_since, work.refusals = None, 0
         if verdict.kind != "transient":
             return None
+        if work.failing_since is None:
+            work.failing_since = now
         if in_outage:
             return self.backoff.jittered(work.retries + 1)
         work.retries += 1
         if work.retries > self.max_retries:
             return None
         return self.backoff.jittered(work.retries)
+
+
+def check_researcher(researcher: Researcher) -> Researcher:
+    """Gives the researcher back when it can be called with an account.
+
+    Raises:
+        TypeError: It cannot; the message says what to write.
+    """
+    if isinstance(researcher, type):
+        name = researcher.__name__
+        raise TypeError(f"researcher is the class {name}; did you mean {name}()?")
+    if not callable(researcher):
+        raise TypeError(
+            f"researcher is {researcher!r}; it must be a function of an Account"
+        )
+    return researcher
 
 
 def caller(researcher: Researcher) -> AsyncResearcher:
@@ -146,10 +166,7 @@ def caller(researcher: Researcher) -> AsyncResearcher:
     Raises:
         TypeError: The researcher cannot be called.
     """
-    if not callable(researcher):
-        raise TypeError(
-            f"researcher is {researcher!r}; it must be a function of an Account"
-        )
+    check_researcher(researcher)
     call = getattr(researcher, "__call__", None)  # noqa: B004 (its kind is wanted)
     if inspect.iscoroutinefunction(researcher) or inspect.iscoroutinefunction(call):
         return researcher
@@ -173,6 +190,8 @@ async def attempt(research: AsyncResearcher, account: Account) -> Research | Ver
         if task is None or task.cancelling():
             raise
         return Verdict(kind="permanent", message="The researcher cancelled itself.")
+    except SystemExit:  # it would end the loop, and with it everybody's run
+        return Verdict(kind="permanent", message="The researcher called exit().")
     except Exception as error:  # noqa: BLE001 (one account's failure is a value)
         return classify(error)
     return answer if isinstance(answer, Research) else _as_research(answer)

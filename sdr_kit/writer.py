@@ -71,9 +71,10 @@ class Writer:
         """Whether so much is uncommitted that no more should be begun."""
         return self.uncommitted >= UNCOMMITTED
 
-    def put(self, attempt: Attempt, outcome: Outcome | None) -> None:
-        """Takes an attempt, and the account's outcome when it was the last."""
-        self._attempts.append(attempt)
+    def put(self, attempt: Attempt | None, outcome: Outcome | None) -> None:
+        """Takes an attempt, and the account's outcome when that is known."""
+        if attempt is not None:
+            self._attempts.append(attempt)
         if outcome is not None:
             self._outcomes.append(outcome)
             self.uncommitted += 1
@@ -102,7 +103,7 @@ class Writer:
 
     async def flush(self) -> None:
         """Commits all that wait."""
-        while self._attempts and not self._broken:
+        while (self._attempts or self._outcomes) and not self._broken:
             attempts, outcomes = self._take()
             loop = asyncio.get_running_loop()
             writing = loop.run_in_executor(None, self._record, attempts, outcomes)

@@ -185,7 +185,7 @@ def test_a_wrong_special_column_is_refused(
         (Decimal("1.10"), "1.10"),
         (PurePosixPath("a/b"), "a/b"),
         (TagLike(), "<b>Acme</b>"),
-        ("half \ud83d", "half \ud83d"),
+        ("half \ud83d", "half ?"),
         ([], []),
         ({}, {}),
     ],
@@ -227,3 +227,8 @@ def test_an_outcome_that_contradicts_itself_is_refused(
             research=research,
             error_kind=error_kind,
         )
+
+
+def test_a_number_too_long_to_be_written_is_refused() -> None:
+    with pytest.raises(ValueError, match="digits"):
+        Research(fields={"n": 10**5000})

@@ -643,3 +643,9 @@ def test_every_odd_file_loads_with_exact_books_or_is_refused(path: str) -> None:
         assert str(caught.value).startswith(f"{file.name}: ")
         return
     assert load_accounts(file).rows_read == expected[path]
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_another_delimiter_is_named_with_the_way_out(mark: str, name: str) -> None:
+    with pytest.raises(AccountsError, match=f"separated by {name}.*pandas"):
+        load(f"company_name{mark}domain\nAcme{mark}acme.com\n")

@@ -109,6 +109,24 @@ def test_what_cannot_be_called_is_refused() -> None:
         sdr_kit.start(made_up(1), "Sandbox")  # type: ignore[arg-type]
 
 
+def test_a_class_given_for_a_researcher_is_refused_with_the_way_out() -> None:
+    with pytest.raises(TypeError, match=r"did you mean Sandbox\(\)\?"):
+        sdr_kit.start(made_up(1), Sandbox)  # type: ignore[arg-type]
+
+
+def test_a_store_that_is_none_is_refused() -> None:
+    with pytest.raises(TypeError, match="store is 3"):
+        sdr_kit.start(made_up(1), quick, store=3)  # type: ignore[arg-type]
+
+
+def test_a_job_may_be_started_again_as_soon_as_it_has_ended() -> None:
+    sandbox = Sandbox(time_scale=0.05)
+    for _ in range(5):
+        job = sdr_kit.start(made_up(3), sandbox, store="memory")
+        until(lambda job=job: job.progress.ended)  # type: ignore[misc]
+        assert job.progress.state == "finished"
+
+
 async def test_a_plain_function_runs_in_threads_under_the_same_gate(
     settings: Settings,
 ) -> None:

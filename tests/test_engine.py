@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -18,6 +19,7 @@ from sdr_kit.engine import Engine
 from sdr_kit.progress import Progress
 from sdr_kit.store import MemoryStore
 from sdr_kit.worker import Researcher
+from sdr_kit.writer import UNCOMMITTED
 from tests.accounts import made_up
 
 
@@ -60,9 +62,15 @@ class Watched:
     """An engine of its own, told what to do at given times."""
 
     def __init__(
-        self, number: int, researcher: Researcher, *, limit: int, **settings: Any
+        self,
+        number: int,
+        researcher: Researcher,
+        *,
+        limit: int,
+        store: MemoryStore | None = None,
+        **settings: Any,
     ) -> None:
-        store = MemoryStore()
+        store = store or MemoryStore()
         self.job_id = store.create_job((), researcher="test", concurrency=limit)
         self.store = store
         self.engine = Engine(
@@ -513,3 +521,127 @@ async def test_the_live_history_shows_the_run() -> None:
     assert max(each.running for each in history) == 8
     late = next(each for each in history if each.seconds > 6.5)
     assert late.accounts_per_minute > 200
+
+
+@pytest.mark.parametrize(
+    ("limit", "retries"), [(1, 3), (1, 0), (2, 3), (3, 3), (10, 0)]
+)
+async def test_an_outage_of_slow_failures_fails_nothing_at_any_concurrency(
+    limit: int, retries: int
+) -> None:
+    rng = random.Random(2)
+
+    async def research(_account: Account) -> dict[str, str]:
+        await asyncio.sleep(0.6)
+        if 5 <= now() < 605:
+            await asyncio.sleep(rng.uniform(2, 20))
+            raise Transient("HTTP 504")
+        return {}
+
+    result = await run(120, research, limit, max_api_retries=retries)
+    assert result.summary.completed == 120
+
+
+async def test_an_account_that_alone_fails_is_failed_once_another_is_answered() -> None:
+    async def research(account: Account) -> dict[str, str]:
+        await asyncio.sleep(1)
+        if account.position in (0, 9):
+            raise Transient("its website is down")
+        return {}
+
+    result = await run(10, research, 2, max_api_retries=1)
+    assert list(result.frame["status"]).count("failed") == 2
+    assert result.frame.iloc[0]["attempts"] == 2
+    assert result.summary.pending == 0
+
+
+async def test_what_waits_for_the_disk_is_bounded_while_the_slider_moves() -> None:
+    """A worker leaves when the writer is full, and nothing else starts one either."""
+    commit = threading.Event()
+
+    class SlowStore(MemoryStore):
+        durable = True
+
+        def open_writer(self, job_id: int) -> Any:
+            record, close = super().open_writer(job_id)
+
+            def slow(attempts: Any, outcomes: Any) -> None:
+                commit.wait(10)
+                record(attempts, outcomes)
+
+            return slow, close
+
+    async def research(_account: Account) -> dict[str, str]:
+        await asyncio.sleep(0)
+        return {}
+
+    store = SlowStore()
+    watched = Watched(2000, research, limit=10, store=store)
+    running = asyncio.create_task(watched.engine.run())
+    most = 0
+    for step in range(2000):
+        await asyncio.sleep(0)
+        watched.engine.resize(9 + step % 2)
+        most = max(most, watched.engine.progress().in_flight)
+    assert most == pytest.approx(UNCOMMITTED + 10, abs=10)
+    commit.set()
+    await running
+    assert watched.engine.progress().completed == 2000
+
+
+async def test_cancel_ends_a_run_whose_researcher_is_still_opening() -> None:
+    class Slow:
+        async def __aenter__(self) -> None:
+            await asyncio.sleep(1000)
+
+        async def __aexit__(self, *_error: object) -> None: ...
+
+        async def __call__(self, _account: Account) -> dict[str, str]:
+            return {}
+
+    watched = Watched(5, Slow(), limit=1)
+    seen = await watched.run((3, watched.engine.cancel))
+    assert seen[-1].state == "cancelled"
+    assert seen[-1].seconds == 3
+
+
+async def test_a_run_has_ended_only_when_its_researcher_is_closed() -> None:
+    class SlowToClose:
+        async def __aenter__(self) -> None: ...
+
+        async def __aexit__(self, *_error: object) -> None:
+            await asyncio.sleep(5)
+
+        async def __call__(self, _account: Account) -> dict[str, str]:
+            await asyncio.sleep(1)
+            return {}
+
+    watched = Watched(2, SlowToClose(), limit=1)
+    seen = await watched.run()
+    assert [each.ended for each in seen].index(True) == len(seen) - 1
+    assert seen[-1].seconds == 2
+
+
+async def test_an_open_researcher_of_ones_own_is_left_as_it_is() -> None:
+    class Open:
+        is_open = True
+
+        async def __aenter__(self) -> None:
+            raise AssertionError
+
+        async def __aexit__(self, *_error: object) -> None: ...
+
+        async def __call__(self, _account: Account) -> dict[str, str]:
+            return {}
+
+    result = await run(2, Open())
+    assert result.summary.completed == 2
+
+
+async def test_a_run_whose_last_account_ended_was_not_stopped_early() -> None:
+    async def research(_account: Account) -> dict[str, str]:
+        raise Permanent("nothing there")
+
+    result = await run(10, research, 1)
+    assert result.summary.failed == 10
+    assert result.summary.stopped is None

@@ -538,6 +538,14 @@ def test_of_a_group_the_first_error_counts() -> None:
     assert classify(ExceptionGroup("outer", [group])).retry_after == 3
 
 
+def test_an_error_that_says_nothing_means_what_it_was_raised_from() -> None:
+    error = ValueError("no answer")
+    error.__cause__ = RateLimited("wait", retry_after=3)
+    verdict = classify(error)
+    assert (verdict.kind, verdict.retry_after) == ("rate_limited", 3)
+    assert verdict.message == "ValueError: no answer"
+
+
 def test_a_quoted_authorization_header_does_not_show_its_key() -> None:
     error = ValueError("Illegal header value b'Bearer sk-secret-1234\\n'")
     assert "secret" not in classify(error).message

@@ -85,7 +85,7 @@ def test_those_who_wait_can_be_given_their_tries_back() -> None:
         work.retries, work.refused_since, work.refusals = 3, 1.0, 2
         work.attempts = 4
     it.put_back(waiting, due=9.0)
-    it.forgive()
+    it.forgive(0.0)
     assert (waiting.retries, waiting.refused_since, waiting.refusals) == (0, None, 0)
     assert waiting.attempts == 4  # what was called was called
     assert (running.retries, running.refused_since) == (3, 1.0)

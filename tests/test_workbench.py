@@ -187,6 +187,30 @@ def test_the_settings_set_the_panel_up() -> None:
     assert off._mode.value == "Sequential"
 
 
+def test_a_list_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match="load_accounts"):
+        Workbench("accounts.csv", store="memory")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="did you mean"):
+        Workbench(
+            made_up(1),
+            researchers={"x": sdr_kit.Sandbox},  # type: ignore[dict-item]
+            store="memory",
+        )
+
+
+def test_the_slider_follows_what_a_cell_tells_the_job() -> None:
+    workbench = panel(100, researcher=slow)
+    workbench._run.click()
+    assert workbench.job is not None
+    workbench.job.concurrency = 7
+    until(lambda: workbench._slider.value == 7)
+    workbench._slider.value = 3
+    assert workbench.job.concurrency == 3
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+    assert workbench._slider.value == 3
+
+
 def test_a_page_that_draws_the_panel_gets_a_fresh_chart() -> None:
     workbench = panel(5)
     workbench._run.click()

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import math
 import random
+import sys
 import threading
 from collections.abc import Callable
 from types import MappingProxyType
@@ -239,15 +240,22 @@ async def test_a_real_cancellation_goes_through(*, on_thread: bool) -> None:
         release.set()
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_leaving_the_process_is_not_a_failure_of_the_account(
-    error: type[BaseException],
-) -> None:
+def test_an_interrupt_is_not_a_failure_of_the_account() -> None:
     async def leave(_account: Account) -> None:
-        raise error
+        raise KeyboardInterrupt
 
-    with pytest.raises(error):
+    with pytest.raises(KeyboardInterrupt):
         asyncio.run(attempted(leave))
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_researcher_that_calls_exit_fails_its_account_only(*, plain: bool) -> None:
+    async def leave(_account: Account) -> None:
+        sys.exit(3)
+
+    verdict = asyncio.run(attempted((lambda _account: sys.exit(3)) if plain else leave))
+    assert isinstance(verdict, Verdict)
+    assert (verdict.kind, "exit()" in verdict.message) == ("permanent", True)
 
 
 def policy(*, max_retries: int = 3, max_refused: float = 100.0) -> RetryPolicy:

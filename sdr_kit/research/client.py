@@ -46,6 +46,8 @@ class ReadyMadeResearcher:
         """How the researcher is called on screen."""
         return type(self).__name__
 
+    reentrant = True  # entered again while open, it is closed with the last
+
     @property
     def is_open(self) -> bool:
         """Whether it can be called now."""

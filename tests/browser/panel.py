@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page
 
 # What may not stick out of the panel or over a neighbour, from the page's boxes.
 _BOXES = """() => {
-    const widgets = '.jupyter-widgets, .js-plotly-plot, h2, p';
+    const widgets = '.jupyter-widgets, .js-plotly-plot, .main-svg, h2, p';
     const panel = document.querySelector('.sdr-kit-panel');
     const edge = panel.getBoundingClientRect();
     const problems = [];

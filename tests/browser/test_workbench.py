@@ -39,10 +39,11 @@ def test_run_all_finishes_and_a_run_goes_to_its_end(browser: Browser, lab: Lab) 
         notebook.screenshot("3-finished")
         assert_clean(notebook, panel)
 
-        notebook.page.set_viewport_size({"width": 1920, "height": 3300})
-        notebook.page.wait_for_timeout(500)
-        notebook.screenshot("3-finished-wide")
-        assert_clean(notebook, panel)
+        for width in (1920, 1280, 1000):
+            notebook.page.set_viewport_size({"width": width, "height": 3300})
+            notebook.page.wait_for_timeout(700)
+            notebook.screenshot(f"3-finished-{width}")
+            assert_clean(notebook, panel)
 
 
 def test_a_run_is_steered_and_survives_a_reload(
