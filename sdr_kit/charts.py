@@ -78,7 +78,9 @@ def live_figure() -> go.FigureWidget:
     )
     figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title="seconds since the start", row=3, col=1)
-    return go.FigureWidget(_styled(figure))
+    widget = go.FigureWidget(_styled(figure))
+    widget._config = {**widget._config, "responsive": True}  # follows the page's width
+    return widget
 
 
 def draw_live(figure: go.FigureWidget, samples: Sequence[Sample]) -> None:

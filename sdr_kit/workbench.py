@@ -43,12 +43,27 @@ class _Beacon(anywidget.AnyWidget):
 
     A chart that was drawn before a page was reloaded comes back blank: its widget
     keeps only the state it was made with (plotly `basewidget.py`). So a fresh one
-    takes its place whenever this is heard.
+    takes its place whenever this is heard. Plotly fits a chart to its place only when
+    the window changes, so a panel that changes (a sidebar is opened) says it has.
     """
 
     _css = Path(__file__).with_name("panel.css")
     _esm = """
-    export default { render({ model }) { model.send({ drawn: true }); } };
+    function render({ model, el }) {
+      model.send({ drawn: true });
+      let width = 0;
+      const observer = new ResizeObserver(([entry]) => {
+        const now = Math.round(entry.contentRect.width);
+        if (width && now !== width) window.dispatchEvent(new Event("resize"));
+        width = now;
+      });
+      requestAnimationFrame(() => {
+        const panel = el.closest(".sdr-kit-panel");
+        if (panel) observer.observe(panel);
+      });
+      return () => observer.disconnect();
+    }
+    export default { render };
     """
 
 

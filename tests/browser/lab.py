@@ -166,9 +166,12 @@ def open_notebook(
     page.goto(
         f"{lab.url}/lab/workspaces/{workspace}/tree/{name}?token={lab.token}&reset"
     )
-    wait_until_ready(page)
     try:
+        wait_until_ready(page)
         yield notebook
+    except BaseException:
+        notebook.screenshot("0-when-it-failed")
+        raise
     finally:
         page.close()
 
