@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import TimeoutError as PageTimeout
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCREENSHOTS = REPOSITORY / "test-artifacts" / "screenshots"
@@ -108,18 +109,54 @@ def running_lab(folder: Path) -> Iterator[Lab]:
             server.wait(20)
 
 
+# Now and then a new kernel (ipykernel 7.3 under JupyterLab 4.6) is idle and never runs
+# a first cell, although that holds nothing but constants; why is not known. Such a
+# kernel is replaced; one that has run a cell never is.
+KERNELS = 3
+FIRST_CELL_SECONDS = 15
+
+
 @dataclass(slots=True)
 class Notebook:
     """A notebook open in a page; remembers what the page complained about."""
 
+    lab: Lab
     page: Page
     complaints: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
 
     def run_all(self, *, seconds: float = 120) -> None:
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        for _ in range(KERNELS):
+            self.page.get_by_role("menuitem", name="Run", exact=True).click()
+            self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            if self._first_cell_has_run():
+                break
+            self._replace_kernel()
         self.wait_until_idle(seconds=seconds)
+
+    def wait_until_ready(self) -> None:
+        for _ in range(KERNELS - 1):
+            with contextlib.suppress(PageTimeout):
+                return wait_until_ready(self.page)
+            self._replace_kernel()
+        return wait_until_ready(self.page)
+
+    def _first_cell_has_run(self) -> bool:
+        with contextlib.suppress(PageTimeout):
+            self.page.wait_for_function(
+                """() => [...document.querySelectorAll('.jp-InputArea-prompt')]
+                         .some((mark) => /\\[\\d+\\]/.test(mark.textContent))""",
+                timeout=FIRST_CELL_SECONDS * 1000,
+            )
+            return True
+        return False
+
+    def _replace_kernel(self) -> None:
+        self.lab.shut_down_kernels()
+        self.page.reload()
+        with contextlib.suppress(PageTimeout):
+            wait_until_ready(self.page)
+        self.complaints.clear()  # a lost connection is one
 
     def wait_until_idle(self, *, seconds: float = 120) -> None:
         self.page.wait_for_function(
@@ -146,7 +183,7 @@ def open_notebook(
     browser: Browser, lab: Lab, name: str, *, width: int = 1280, height: int = 1800
 ) -> Iterator[Notebook]:
     page = browser.new_page(viewport={"width": width, "height": height})
-    notebook = Notebook(page)
+    notebook = Notebook(lab, page)
 
     def hear(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -167,7 +204,7 @@ def open_notebook(
         f"{lab.url}/lab/workspaces/{workspace}/tree/{name}?token={lab.token}&reset"
     )
     try:
-        wait_until_ready(page)
+        notebook.wait_until_ready()
         yield notebook
     except BaseException:
         notebook.screenshot("0-when-it-failed")
@@ -178,11 +215,11 @@ def open_notebook(
 
 def wait_until_ready(page: Page) -> None:
     """Waits for the kernel to be connected and idle."""
-    page.wait_for_selector(".jp-NotebookPanel", timeout=60_000)
+    page.wait_for_selector(".jp-NotebookPanel", timeout=30_000)
     page.wait_for_function(
         """() => document.querySelector('#jp-main-statusbar')
                  ?.textContent.includes('| Idle')""",
-        timeout=60_000,
+        timeout=30_000,
     )
 
 
