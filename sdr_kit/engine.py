@@ -19,7 +19,6 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
-from typing import TypeVar
 
 import anyio
 
@@ -44,8 +43,6 @@ from sdr_kit.writer import Writer
 logger = logging.getLogger(__name__)
 
 BREATH_SECONDS = 0.02  # a researcher that never suspends may keep the loop so long
-
-T = TypeVar("T")
 
 
 class Engine:

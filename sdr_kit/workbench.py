@@ -31,8 +31,8 @@ from sdr_kit.worker import Researcher, check_researcher
 DRAW_SECONDS = 0.25  # four times a second; faster costs the browser half a core
 TABLE_SECONDS = 1.0
 ROWS_SHOWN = 100  # rows of the table; a larger list is shown around where the work is
-ROWS_MOVED = 20
 ROWS_BEFORE = 4  # of them, so many before the first account at work
+ROWS_MOVED = 20  # the table moves on by so many at a time
 FAILURES_SHOWN = 20
 
 SANDBOX = "Sandbox (offline, invented answers)"
@@ -290,6 +290,7 @@ class Workbench(widgets.VBox):
     def _draw_chart(self, job: Job) -> None:
         if self._chart is None:
             self._show_fresh_chart(job)
+            return
         with self._drawing:
             draw_live(self._chart, job.history)
 
