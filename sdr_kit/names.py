@@ -28,6 +28,14 @@ def name_key(company_name: str) -> str:
     return _letters(bare) or _letters(company_name) or company_name
 
 
+def account_key(company_name: str, domain: str | None) -> str:
+    """Gives what identifies a company from one list to the next: domain and name.
+
+    What a person has said about an account is kept under this key.
+    """
+    return f"{domain or ''}/{name_key(company_name)}"
+
+
 def _letters(text: str) -> str:
     """Leaves letters and digits, in lower case and without accents."""
     if text.isascii():
