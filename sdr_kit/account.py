@@ -1,7 +1,8 @@
 """The values that travel through everything.
 
 An [`Account`][] goes into a run, a [`Research`][] comes back from a researcher,
-and an [`Outcome`][] is what the run keeps of the two. All are frozen, hold plain
+an [`Outcome`][] is what the run keeps of the two, and an [`Edit`][] is what a person
+says instead. All are frozen, hold plain
 data only, and refuse nonsense when they are made, so the rooms above need not
 check them again. There is no I/O here.
 """
@@ -75,12 +76,7 @@ class Research:
     cost_usd: float | None = None
 
     def __post_init__(self) -> None:
-        if self.tier is not None and self.tier not in TIERS:
-            raise ValueError(f"tier is {self.tier!r}; it must be A, B, C or None")
-        if self.priority_score is not None and self.priority_score not in PRIORITIES:
-            raise ValueError(
-                f"priority_score is {self.priority_score!r}; it must be 1 to 10 or None"
-            )
+        _check_scores(self.tier, self.priority_score)
         if self.cost_usd is not None and not 0 <= self.cost_usd < math.inf:
             raise ValueError(f"cost_usd is {self.cost_usd!r}; it must be 0 or more")
         # A numpy integer or a Decimal passes the checks and cannot be stored.
@@ -170,6 +166,42 @@ class Outcome:
             raise ValueError(
                 "a completed outcome carries research, a failed one an error_kind"
             )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edit:
+    """What a person has set for one account; it stands above what research says.
+
+    Attributes:
+        tier: `"A"`, `"B"`, `"C"`; None is as the research says.
+        priority_score: 1 (lowest) to 10 (highest); None is as the research says.
+        owner: Who works the account; None is as the source says.
+        notes: Free text; None is as the source says.
+
+    Raises:
+        ValueError: A tier or priority outside its range.
+    """
+
+    tier: str | None = None
+    priority_score: int | None = None
+    owner: str | None = None
+    notes: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_scores(self.tier, self.priority_score)
+
+    def __bool__(self) -> bool:
+        """Whether anything is set."""
+        return self != Edit()
+
+
+def _check_scores(tier: str | None, priority_score: int | None) -> None:
+    if tier is not None and tier not in TIERS:
+        raise ValueError(f"tier is {tier!r}; it must be A, B, C or None")
+    if priority_score is not None and priority_score not in PRIORITIES:
+        raise ValueError(
+            f"priority_score is {priority_score!r}; it must be 1 to 10 or None"
+        )
 
 
 def _blank_to_none(value: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sdr_kit.account import Account, ErrorKind, Outcome, Research, Status
+from sdr_kit.account import Account, Edit, ErrorKind, Outcome, Research, Status
 
 NAN = math.nan
 
@@ -232,3 +232,15 @@ def test_an_outcome_that_contradicts_itself_is_refused(
 def test_a_number_too_long_to_be_written_is_refused() -> None:
     with pytest.raises(ValueError, match="digits"):
         Research(fields={"n": 10**5000})
+
+
+def test_an_edit_refuses_what_research_refuses() -> None:
+    with pytest.raises(ValueError, match="tier is 'D'"):
+        Edit(tier="D")
+    with pytest.raises(ValueError, match="priority_score is 11"):
+        Edit(priority_score=11)
+
+
+def test_an_edit_is_true_when_anything_is_set() -> None:
+    assert not Edit()
+    assert Edit(notes="")
