@@ -19,7 +19,7 @@ import anywidget
 import ipywidgets as widgets
 import pandas as pd
 
-from sdr_kit import markup
+from sdr_kit.workbench import markup
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.batch import Job, start
 from sdr_kit.charts import draw_live, live_figure

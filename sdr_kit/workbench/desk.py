@@ -1,0 +1,200 @@
+"""What the panel works on, without a widget: a list, its job, what a person says.
+
+The views ask it and tell it; it asks the rooms below. Positions are places in the list.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from sdr_kit.account import Attempt, Edit, Outcome
+from sdr_kit.accounts import Accounts, load_accounts
+from sdr_kit.batch import Job, start
+from sdr_kit.export import file_name, to_csv, to_excel
+from sdr_kit.results import results_frame
+from sdr_kit.settings import Settings
+from sdr_kit.store import AnyStore
+from sdr_kit.tables import Source
+from sdr_kit.worker import Researcher
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Details:
+    """All that is known about one account.
+
+    Attributes:
+        row: The account's row of the list, by column.
+        outcome: How it ended; None when it has not.
+        attempts: Every call of the researcher, in order.
+        edit: What a person has set.
+    """
+
+    row: pd.Series[Any]
+    outcome: Outcome | None
+    attempts: list[Attempt]
+    edit: Edit
+
+
+class Desk:
+    """A list of accounts, the job that works on it, and where both are kept.
+
+    Args:
+        accounts: The list, or None.
+        store: Where jobs and edits are kept.
+        settings: How runs are made.
+
+    Attributes:
+        job: The last run of this list; None before the first.
+    """
+
+    def __init__(
+        self, accounts: Accounts | None, *, store: AnyStore, settings: Settings
+    ) -> None:
+        self.accounts = accounts
+        self.store = store
+        self.settings = settings
+        self.job: Job | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether a run is under way."""
+        return self.job is not None and not self.job.progress.ended
+
+    @property
+    def total(self) -> int:
+        """How many accounts the list has."""
+        return 0 if self.accounts is None else len(self.accounts)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The accounts with the results so far: the columns of `Run.frame`.
+
+        Before the first run these are the columns of the list; without a list there
+        are none.
+        """
+        if self.job is not None:
+            return self.job.frame
+        return pd.DataFrame() if self.accounts is None else self.accounts.frame
+
+    @property
+    def worklist(self) -> pd.DataFrame:
+        """The same, with all columns of `Run.frame` before the first run too."""
+        if self.job is not None or self.accounts is None:
+            return self.frame
+        edits = self._edits(self.accounts)
+        return results_frame(self.accounts.frame, (), edits=edits)
+
+    def load(self, source: Source, *, columns: Mapping[str, str] | None = None) -> None:
+        """Takes another list; results of the one before stay in the store.
+
+        Raises:
+            AccountsError: It cannot be loaded; the list before stays.
+            RuntimeError: A run is under way.
+        """
+        self._check_idle("load another list")
+        self.take(load_accounts(source, columns=columns))
+
+    def take(self, accounts: Accounts) -> None:
+        """Puts a list in the place of the one before, with nothing run yet."""
+        self.accounts, self.job = accounts, None
+
+    def keep(self, rows: Iterable[Any]) -> None:
+        """Makes duplicates, or rows dropped by hand, accounts after all.
+
+        Raises:
+            RuntimeError: The list has been run.
+        """
+        self.take(self._unrun("keep a row").keep(rows))
+
+    def drop(self, rows: Iterable[Any]) -> None:
+        """Takes rows out of the list.
+
+        Raises:
+            RuntimeError: The list has been run.
+        """
+        self.take(self._unrun("drop a row").drop(rows))
+
+    def run(self, researcher: Researcher, *, mode: str, concurrency: int) -> Job:
+        """Starts a run of the whole list."""
+        self._check_idle("start another run")
+        self.job = start(
+            self._list(),
+            researcher,
+            mode=mode,
+            concurrency=concurrency,
+            store=self.store,
+            settings=self.settings,
+        )
+        return self.job
+
+    def retry(self, positions: Iterable[int] | None = None) -> Job:
+        """Works again on accounts that failed or were left; None is all that failed."""
+        if self.job is None:
+            raise RuntimeError("nothing has been run yet")
+        self.job = self.job.retry(positions)
+        return self.job
+
+    def details(self, position: int) -> Details:
+        """Gives all that is known about the account at a position."""
+        accounts, job = self._list(), self.job
+        ended = [] if job is None else job.results(first=position, last=position)
+        return Details(
+            row=accounts.frame.iloc[position],
+            outcome=ended[0] if ended else None,
+            attempts=[] if job is None else job.attempts_of(position),
+            edit=self._edits(accounts, [position]).get(position, Edit()),
+        )
+
+    def edit(self, position: int, edit: Edit) -> None:
+        """Keeps what a person says of an account; an empty edit is taken back."""
+        self.store.edit(self._list().keys[position], edit)
+
+    def export(self, kind: str, *, invented: bool) -> tuple[str, bytes]:
+        """Writes the worklist as a file.
+
+        Args:
+            kind: `"csv"` or `"xlsx"`.
+            invented: Whether to keep what a sandbox made up.
+
+        Returns:
+            The file's name and its contents.
+        """
+        frame, job = self.worklist, self.job
+        if job is not None and job.synthetic and not invented:
+            frame = frame[frame["status"] != "completed"]
+        today = datetime.datetime.now().astimezone().date()
+        name = file_name(
+            self._list().source, None if job is None else job.id, kind, today=today
+        )
+        return name, to_csv(frame) if kind == "csv" else to_excel(frame)
+
+    def _edits(
+        self, accounts: Accounts, positions: Iterable[int] | None = None
+    ) -> dict[int, Edit]:
+        keys = accounts.keys
+        chosen = range(len(keys)) if positions is None else positions
+        known = self.store.edits({keys[position] for position in chosen})
+        if not known:
+            return {}
+        return {place: known[keys[place]] for place in chosen if keys[place] in known}
+
+    def _list(self) -> Accounts:
+        if self.accounts is None:
+            raise RuntimeError("there is no list yet; load one first")
+        return self.accounts
+
+    def _unrun(self, what: str) -> Accounts:
+        if self.job is not None:
+            raise RuntimeError(
+                f"the list has been run, so it is too late to {what}; load it again"
+            )
+        return self._list()
+
+    def _check_idle(self, what: str) -> None:
+        if self.active:
+            raise RuntimeError(f"a run is under way; end it to {what}")
