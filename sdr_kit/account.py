@@ -9,10 +9,12 @@ check them again. There is no I/O here.
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 from numbers import Real
 from typing import Any, Literal
 
@@ -24,7 +26,12 @@ AttemptOutcome = Literal[
 
 TIERS = ("A", "B", "C")
 PRIORITIES = range(1, 11)
+NESTED_LEVELS = 3  # of a nested answer that become columns: a.b.c.d
+NESTED_COLUMNS = (
+    100  # an answer that is a dictionary of things must not widen the table
+)
 _PANDAS_BLANKS = ("NAType", "NaTType")  # by name: pandas need not be imported here
+_FLAT = frozenset({str, int, float, bool, type(None), list})  # quicker than isinstance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +74,8 @@ class Research:
         cost_usd: What the answer cost in US dollars, or None when unknown.
 
     Raises:
-        ValueError: A tier, priority or cost outside its range.
+        ValueError: A tier, priority or cost outside its range, or a value that cannot
+            be kept: it contains itself, or was never awaited or called.
     """
 
     fields: Mapping[str, object] = field(default_factory=dict, hash=False)
@@ -84,27 +92,37 @@ class Research:
             object.__setattr__(self, "priority_score", int(self.priority_score))
         if self.cost_usd is not None:
             object.__setattr__(self, "cost_usd", float(self.cost_usd))
-        object.__setattr__(self, "fields", plain(self.fields))
+        object.__setattr__(self, "fields", _plain_columns(self.fields))
 
     @classmethod
-    def from_mapping(cls, answer: Mapping[str, Any]) -> Research:
+    def from_mapping(cls, answer: Mapping[Any, Any]) -> Research:
         """Reads what a function from a cell returned: column name to value.
 
         `tier`, `priority_score` and `cost_usd` are taken out of the columns when
-        they are there; a blank one (None, spaces, NaN, NA) counts as absent.
+        they are there; a blank one (None, spaces, NaN, NA) counts as absent. They are
+        looked for at the top only.
+
+        A nested mapping becomes columns with dotted names: `{"auth": {"provider":
+        "Okta"}}` is a column `auth.provider`. An empty one stays as it is, and so does
+        what lies deeper than `NESTED_LEVELS`, and one with which there would be more
+        than `NESTED_COLUMNS` columns. Names that are no text become text; where two
+        are the same, the nested or later one gets a number (`auth.provider_2`).
 
         Raises:
-            ValueError: One of the three is there and is not what it must be.
+            ValueError: One of the three is there and is not what it must be, or a
+                value cannot be kept.
         """
-        columns = {str(name): value for name, value in answer.items()}
-        tier = _blank_to_none(columns.pop("tier", None))
-        priority = _blank_to_none(columns.pop("priority_score", None))
-        cost = _blank_to_none(columns.pop("cost_usd", None))
+        columns = _columns(answer)
+        tier = _maybe_special(columns, "tier")
+        priority = _maybe_special(columns, "priority_score")
+        cost = _maybe_special(columns, "cost_usd")
+        if not _FLAT.issuperset(map(type, columns.values())):
+            columns = _flattened(columns)
         return cls(
             fields=columns,
             tier=None if tier is None else str(tier).strip().upper(),
             priority_score=None if priority is None else _whole(priority),
-            cost_usd=None if cost is None else float(cost),
+            cost_usd=None if cost is None else _amount(cost),
         )
 
 
@@ -204,18 +222,100 @@ def _check_scores(tier: str | None, priority_score: int | None) -> None:
         )
 
 
-def _blank_to_none(value: Any) -> Any:
+def _maybe_special(columns: dict[str, Any], name: str) -> Any:
+    """Takes a column out; a blank one is None."""
+    value = columns.pop(name, None)
     if isinstance(value, str):
         return value if value.strip() else None
-    nan = isinstance(value, Real) and math.isnan(value)
-    return None if nan or type(value).__name__ in _PANDAS_BLANKS else value
+    if type(value) in _FLAT:
+        return None if value != value else value  # only NaN is unlike itself
+    if type(value).__name__ in _PANDAS_BLANKS:
+        return None
+    if (unfinished := _maybe_unfinished(value)) is not None:
+        raise ValueError(f"{name}: {unfinished}")
+    return None if isinstance(value, Real) and math.isnan(value) else value
 
 
 def _whole(value: Any) -> int:
-    number = float(value)
-    if not number.is_integer():
-        raise ValueError(f"priority_score is {value!r}; it must be a whole number")
+    number = _maybe_number(value)
+    if number is None or not number.is_integer():
+        raise ValueError(
+            f"priority_score is {value!r}; it must be a whole number, 1 to 10"
+        )
     return int(number)
+
+
+def _amount(value: Any) -> float:
+    number = _maybe_number(value)
+    if number is None:
+        raise ValueError(f"cost_usd is {value!r}; it must be a number of US dollars")
+    return number
+
+
+def _maybe_number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _columns(answer: Mapping[Any, Any]) -> dict[str, Any]:
+    """Gives the answer with names that are text, all of them different."""
+    columns = {str(name): value for name, value in answer.items()}
+    if len(columns) == len(answer):
+        return columns
+    columns = {}
+    for name, value in answer.items():
+        columns[_unlike(str(name), columns)] = value
+    return columns
+
+
+def _flattened(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives a column to every value of the nested mappings."""
+    flat: dict[str, Any] = {}
+    taken = set(columns)  # a name as the researcher wrote it stays its own
+    width = len(columns)
+    for name, value in columns.items():
+        leaves = list(islice(_leaves(name, value, NESTED_LEVELS), NESTED_COLUMNS + 1))
+        if width + len(leaves) - 1 > NESTED_COLUMNS:
+            leaves = [(name, value)]
+        width += len(leaves) - 1
+        for inner, leaf in leaves:
+            column = name if inner == name else _unlike(inner, taken)
+            taken.add(column)
+            flat[column] = leaf
+    return flat
+
+
+def _leaves(name: str, value: Any, levels: int) -> Iterator[tuple[str, Any]]:
+    if not (levels and isinstance(value, Mapping) and value):
+        yield name, value
+        return
+    for inner, item in value.items():
+        yield from _leaves(f"{name}.{inner}", item, levels - 1)
+
+
+def _unlike(name: str, taken: Container[str]) -> str:
+    """Gives the name, with a number when it is taken."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def _plain_columns(fields: Mapping[str, object]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name, value in fields.items():
+        try:
+            columns[plain(str(name))] = plain(value)
+        except RecursionError:
+            raise ValueError(
+                f"column {name!r}: it contains itself, or is nested too deeply"
+            ) from None
+        except Exception as error:
+            raise ValueError(f"column {name!r}: {error}") from error
+    return columns
 
 
 def plain(value: Any) -> Any:
@@ -246,6 +346,8 @@ def _plain_object(value: Any) -> Any:
         return [plain(item) for item in value]
     if type(value).__name__ in _PANDAS_BLANKS:
         return None
+    if (unfinished := _maybe_unfinished(value)) is not None:
+        raise ValueError(unfinished)
     if isinstance(value, bytes | bytearray):
         return value.decode("utf-8", "replace")
     if isinstance(value, Enum):
@@ -259,3 +361,16 @@ def _plain_object(value: Any) -> Any:
             listed = value.astype(dtype.replace("ns", "us")).tolist
         return plain(listed())
     return plain(formatted() if callable(formatted) else str(value))
+
+
+def _maybe_unfinished(value: Any) -> str | None:
+    """Says what to do about what only stands for a value that nobody has fetched."""
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()  # the message says it; Python need not warn as well
+        return "it was not awaited; write `await` before the call"
+    if isinstance(value, Iterator | AsyncIterator):
+        return f"it is a {type(value).__name__}; make a list of its values"
+    if inspect.isroutine(value):
+        return "it is a function; call it, with ()"
+    return None

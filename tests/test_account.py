@@ -7,15 +7,25 @@ import datetime
 import enum
 import json
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from sdr_kit.account import Account, Edit, ErrorKind, Outcome, Research, Status
+from sdr_kit.account import (
+    NESTED_COLUMNS,
+    Account,
+    Edit,
+    ErrorKind,
+    Outcome,
+    Research,
+    Status,
+)
 
 NAN = math.nan
 
@@ -129,9 +139,13 @@ def test_a_blank_special_column_counts_as_absent(name: str, blank: object) -> No
         ("priority_score", 11, "priority_score is 11"),
         ("priority_score", 7.5, "must be a whole number"),
         ("priority_score", math.inf, "must be a whole number"),
-        ("priority_score", "high", "high"),
+        ("priority_score", "high", "'high'; it must be a whole number, 1 to 10"),
+        ("priority_score", ["7"], r"\['7'\]; it must be a whole number, 1 to 10"),
+        ("priority_score", 10**400, "must be a whole number"),
         ("cost_usd", -1, "cost_usd is -1"),
-        ("cost_usd", "cheap", "cheap"),
+        ("cost_usd", "cheap", "'cheap'; it must be a number of US dollars"),
+        ("cost_usd", {"usd": 1}, "it must be a number of US dollars"),
+        ("cost_usd", 10**400, "it must be a number of US dollars"),
         ("cost_usd", math.inf, "cost_usd is inf"),
     ],
 )
@@ -140,6 +154,138 @@ def test_a_wrong_special_column_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         Research.from_mapping({name: value})
+
+
+def columns(answer: dict[Any, object]) -> dict[str, object]:
+    return dict(Research.from_mapping(answer).fields)
+
+
+def test_a_nested_mapping_becomes_columns_with_dotted_names() -> None:
+    answer = {
+        "summary": "Makes anvils",
+        "auth": {"provider": "Okta", "since": 2020, "mfa": {"kind": "totp"}},
+        "employees": 12,
+    }
+    assert list(columns(answer).items()) == [
+        ("summary", "Makes anvils"),
+        ("auth.provider", "Okta"),
+        ("auth.since", 2020),
+        ("auth.mfa.kind", "totp"),
+        ("employees", 12),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ({"a": {}}, {"a": {}}),
+        ({"a": {"b": {}}}, {"a.b": {}}),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 1}]}),
+        ({"a": {"b": [1, {"c": 2}]}}, {"a.b": [1, {"c": 2}]}),
+        ({"a": MappingProxyType({"b": 1})}, {"a.b": 1}),
+        ({1: {2: "x", None: {True: "y"}}}, {"1.2": "x", "1.None.True": "y"}),
+        ({"a": {("b", 1): 2}}, {"a.('b', 1)": 2}),
+        ({"": {"": 1}}, {".": 1}),
+        ({"a": {"b": {"c": {"d": 1}}}}, {"a.b.c.d": 1}),
+        ({"a": {"b": {"c": {"d": {"e": 1}}}}}, {"a.b.c.d": {"e": 1}}),
+        (
+            {"a": {"n": NAN, "d": datetime.date(2026, 1, 2)}},
+            {"a.n": None, "a.d": "2026-01-02"},
+        ),
+    ],
+    ids=repr,
+)
+def test_what_is_nested_is_kept_whole_or_as_columns(
+    answer: dict[Any, object], found: dict[str, object]
+) -> None:
+    assert columns(answer) == found
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ({"a": {"b": 1}, "a.b": 2}, {"a.b_2": 1, "a.b": 2}),
+        ({"a.b": 2, "a": {"b": 1}}, {"a.b": 2, "a.b_2": 1}),
+        ({"a": {"b.c": 1, "b": {"c": 2}}}, {"a.b.c": 1, "a.b.c_2": 2}),
+        ({"a": {"b": 1}, "a.b": 2, "a.b_2": 3}, {"a.b_3": 1, "a.b": 2, "a.b_2": 3}),
+        ({1: "x", "1": "y", "1_2": "z"}, {"1": "x", "1_2": "y", "1_2_2": "z"}),
+        ({"a": {1: "x", "1": "y"}}, {"a.1": "x", "a.1_2": "y"}),
+    ],
+    ids=repr,
+)
+def test_names_that_meet_lose_no_value(
+    answer: dict[Any, object], found: dict[str, object]
+) -> None:
+    assert columns(answer) == found
+
+
+def test_a_dictionary_of_many_things_does_not_widen_the_table() -> None:
+    many: dict[str, object] = {f"id-{i}": i for i in range(NESTED_COLUMNS)}
+    assert len(columns({"auth": many})) == NESTED_COLUMNS
+    found = columns({"auth": {"provider": "Okta"}, "by_id": many, "last": {"x": 1}})
+    assert found == {"auth.provider": "Okta", "by_id": many, "last.x": 1}
+    wide: dict[Any, object] = {f"column {i}": i for i in range(3 * NESTED_COLUMNS)}
+    assert columns(wide) == wide
+
+
+def test_the_special_columns_are_taken_from_the_top_only() -> None:
+    answer = {"auth": {"tier": "Gold", "priority_score": 99}, "tier": "B"}
+    assert Research.from_mapping(answer) == Research(
+        fields={"auth.tier": "Gold", "auth.priority_score": 99}, tier="B"
+    )
+    with pytest.raises(ValueError, match="tier is"):
+        Research.from_mapping({"tier": {"value": "A"}})
+
+
+def endless_mapping() -> dict[str, Any]:
+    answer: dict[str, Any] = {"name": "Acme"}
+    answer["self"] = answer
+    answer["again"] = {"self": answer}
+    return answer
+
+
+def endless_list() -> dict[str, Any]:
+    found: list[Any] = []
+    found.append(found)
+    return {"facts": found}
+
+
+@pytest.mark.parametrize("answer", [endless_mapping(), endless_list()], ids=["m", "l"])
+def test_an_answer_that_contains_itself_is_refused(answer: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"column '.*': it contains itself"):
+        Research.from_mapping(answer)
+    with pytest.raises(ValueError, match=r"column '.*': it contains itself"):
+        Research(fields=answer)
+
+
+async def fetched() -> str:
+    return "found"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (fetched, "it was not awaited; write `await`"),
+        (lambda: [fetched()], "it was not awaited; write `await`"),
+        (lambda: (fact for fact in ("a", "b")), "it is a generator; make a list"),
+        (lambda: map(str, [1]), "it is a map; make a list"),
+        (lambda: fetched, r"it is a function; call it, with \(\)"),
+        (lambda: "Acme".upper, r"it is a function; call it, with \(\)"),
+        (lambda: 10**5000, "digits"),
+    ],
+    ids=["coroutine", "in a list", "generator", "map", "function", "method", "number"],
+)
+def test_what_stands_for_a_value_is_refused_by_the_name_of_its_column(
+    make: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^column 'auth.provider': .*{message}"):
+        Research.from_mapping({"auth": {"provider": make()}})
+
+
+@pytest.mark.parametrize("name", ["tier", "priority_score", "cost_usd"])
+def test_a_special_column_that_was_not_awaited_says_so(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: it was not awaited"):
+        Research.from_mapping({name: fetched()})
 
 
 @pytest.mark.parametrize(
