@@ -16,13 +16,15 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from sdr_kit.account import Account, Outcome
+from sdr_kit.account import Account, Edit, Outcome
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.engine import Engine
+from sdr_kit.memory_store import MemoryStore
+from sdr_kit.names import account_key
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Settings
-from sdr_kit.store import AnyStore, MemoryStore, open_store
+from sdr_kit.store import AnyStore, open_store
 from sdr_kit.worker import Researcher, check_researcher
 
 T = TypeVar("T")
@@ -43,15 +45,22 @@ class Run:
         self.summary = summary
         self._accounts = accounts
         self._store = store
+        self._frame: tuple[dict[int, Edit], pd.DataFrame] | None = None
 
-    @cached_property
+    @property
     def frame(self) -> pd.DataFrame:
         """One row an account; the columns are those of `results_frame`.
 
         They are the source's columns, then status, attempts, seconds, reused, tier,
-        priority_score, the research columns, error_kind, error_message, cost_usd.
+        priority_score, the research columns, error_kind, error_message, cost_usd. It
+        is the same frame each time, until a person sets something.
         """
-        return results_frame(self._accounts.frame, self._store.results(self.job_id))
+        edits = _edits_by_position(self._accounts, self._store)
+        if self._frame is None or self._frame[0] != edits:
+            outcomes = self._store.results(self.job_id)
+            frame = results_frame(self._accounts.frame, outcomes, edits=edits)
+            self._frame = (edits, frame)
+        return self._frame[1]
 
     @cached_property
     def attempts(self) -> pd.DataFrame:
@@ -181,9 +190,11 @@ class Job:
     @property
     def frame(self) -> pd.DataFrame:
         """The results so far: the columns of `Run.frame`, one row an account."""
-        outcomes = self._plan.store.results(self.id)
+        plan = self._plan
+        outcomes = plan.store.results(self.id)
         at_work = tuple(self._engine.at_work)
-        return results_frame(self._plan.accounts.frame, outcomes, at_work)
+        edits = _edits_by_position(plan.accounts, plan.store)
+        return results_frame(plan.accounts.frame, outcomes, at_work, edits)
 
     @property
     def at_work(self) -> frozenset[int]:
@@ -326,3 +337,14 @@ class _Plan:
             job_id=self.job_id,
             attended=attended,
         )
+
+
+def _edits_by_position(accounts: Accounts, store: AnyStore) -> dict[int, Edit]:
+    """Gives what people have set for these accounts; one query when that is nothing."""
+    edits = store.edits()
+    keys = _keys(accounts) if edits else []
+    return {position: edits[key] for position, key in enumerate(keys) if key in edits}
+
+
+def _keys(accounts: Accounts) -> list[str]:
+    return [account_key(each.company_name, each.domain) for each in accounts]

@@ -2,17 +2,18 @@
 
 The columns that a run adds stand behind those of the source. Where names meet, the
 run's keep theirs: a column `status` of the source becomes `source_status`, a research
-column `owner` becomes `research_owner`.
+column `owner` becomes `research_owner`. What a person has set stands above both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from types import MappingProxyType
 
 import pandas as pd
 
-from sdr_kit.account import Attempt, Outcome
+from sdr_kit.account import Attempt, Edit, Outcome
 
 BEFORE_RESEARCH = (
     "status",
@@ -23,6 +24,8 @@ BEFORE_RESEARCH = (
     "priority_score",
 )
 AFTER_RESEARCH = ("error_kind", "error_message", "cost_usd")
+NOTES = "notes"
+_NO_EDITS: Mapping[int, Edit] = MappingProxyType({})
 _DTYPES = {
     "attempts": "int64",
     "seconds": "float64",
@@ -36,6 +39,7 @@ def results_frame(
     source: pd.DataFrame,
     outcomes: Iterable[Outcome],
     processing: Iterable[int] = (),
+    edits: Mapping[int, Edit] = _NO_EDITS,
 ) -> pd.DataFrame:
     """Puts the source's columns and the outcomes side by side.
 
@@ -43,13 +47,17 @@ def results_frame(
         source: One row an account, in the order of their positions.
         outcomes: How accounts ended, in any order.
         processing: Positions of the accounts at work.
+        edits: What people have set, by position. Their tier and priority_score stand
+            in place of the research's, their owner and notes in place of the source's.
 
     Returns:
         One row an account, with the source's index and columns, then `status`
         (`pending`, `processing`, `completed`, `failed`), `attempts` (int64),
         `seconds` (float64, of all attempts), `reused` (bool), `tier`,
         `priority_score` (Int64, 1 to 10), the research columns in the order in which
-        they first appear, `error_kind`, `error_message`, `cost_usd` (float64).
+        they first appear, `error_kind`, `error_message`, `cost_usd` (float64). When
+        the source has no column `notes` and a person has written some, `notes` is the
+        very last column.
     """
     by_position = {outcome.position: outcome for outcome in outcomes}
     at_work = set(processing)
@@ -69,6 +77,17 @@ def results_frame(
         "error_message": [row.error_message if row else None for row in rows],
         "cost_usd": [each.cost_usd if each else None for each in research],
     }
+    for name in ("tier", "priority_score"):
+        for position, value in _set_by_people(edits, name).items():
+            own[name][position] = value
+    source = _with_values(source, "owner", _set_by_people(edits, "owner"))
+    behind = AFTER_RESEARCH
+    notes = _set_by_people(edits, NOTES)
+    if NOTES in source.columns:
+        source = _with_values(source, NOTES, notes)
+    elif notes:
+        behind = (*behind, NOTES)
+        own[NOTES] = [notes.get(position) for position in range(len(rows))]
     found = _research_columns([each.fields if each else {} for each in research])
     reserved = {str(name) for name in source.columns} | set(own)
     unlike = reserved | set(found)
@@ -76,7 +95,7 @@ def results_frame(
     columns = {
         **{name: own[name] for name in BEFORE_RESEARCH},
         **{renamed[name]: values for name, values in found.items()},
-        **{name: own[name] for name in AFTER_RESEARCH},
+        **{name: own[name] for name in behind},
     }
     added = pd.DataFrame(
         {
@@ -106,6 +125,27 @@ def attempts_frame(attempts: Sequence[Attempt]) -> pd.DataFrame:
     return pd.DataFrame(
         {name: [getattr(each, name) for each in attempts] for name in names}
     ).astype({"http_status": "Int64"})
+
+
+def _set_by_people(edits: Mapping[int, Edit], name: str) -> dict[int, object]:
+    """Gives what people have set of one kind, by position."""
+    values = {position: getattr(edit, name) for position, edit in edits.items()}
+    return {position: each for position, each in values.items() if each is not None}
+
+
+def _with_values(
+    source: pd.DataFrame, name: str, values: Mapping[int, object]
+) -> pd.DataFrame:
+    """Puts values into a column of the source, by position; made when missing."""
+    if not values:
+        return source
+    cells = list(source[name]) if name in source.columns else [None] * len(source)
+    for position, value in values.items():
+        cells[position] = value
+    # A column of numbers with a text in it is one of objects.
+    was_text = name in source.columns and pd.api.types.is_string_dtype(source[name])
+    dtype = source[name].dtype if was_text else object
+    return source.assign(**{name: pd.Series(cells, index=source.index, dtype=dtype)})
 
 
 def _maybe_dtype(values: Sequence[object]) -> str | None:

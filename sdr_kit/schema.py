@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sdr_kit.account import Account, Attempt, Outcome, Research, plain
+from sdr_kit.account import Account, Attempt, Edit, Outcome, Research, plain
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no edits
 
 metadata = sa.MetaData()
 jobs = sa.Table(
@@ -76,6 +76,18 @@ attempts = _of_account(
     sa.Column("message", sa.Text),
 )
 
+edits = sa.Table(  # of a company, in whatever list it stands
+    "edits",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("tier", sa.Text),
+    sa.Column("priority_score", sa.Integer),
+    sa.Column("owner", sa.Text),
+    sa.Column("notes", sa.Text),
+    sa.Column("edited_at", sa.Text, nullable=False),  # ISO 8601, UTC
+    sqlite_with_rowid=False,
+)
+
 
 def account_row(job_id: int, account: Account) -> tuple[Any, ...]:
     """Gives the row of `accounts` for an account of a job."""
@@ -125,6 +137,11 @@ def result_row(job_id: int, outcome: Outcome) -> tuple[Any, ...]:
     )
 
 
+def edit_row(key: str, edit: Edit, *, edited_at: str) -> tuple[Any, ...]:
+    """Gives the row of `edits` for what a person has set."""
+    return (key, edit.tier, edit.priority_score, edit.owner, edit.notes, edited_at)
+
+
 def outcome_of(row: sa.Row[Any]) -> Outcome:
     """Reads a row of `results`."""
     columns = _without_job(row)
@@ -137,6 +154,13 @@ def outcome_of(row: sa.Row[Any]) -> Outcome:
 def attempt_of(row: sa.Row[Any]) -> Attempt:
     """Reads a row of `attempts`."""
     return Attempt(**_without_job(row))
+
+
+def edit_of(row: sa.Row[Any]) -> tuple[str, Edit]:
+    """Reads a row of `edits`: its key and what was set."""
+    columns = dict(row._mapping)
+    del columns["edited_at"]
+    return columns.pop("key"), Edit(**columns)
 
 
 def _without_job(row: sa.Row[Any]) -> dict[str, Any]:

@@ -17,9 +17,9 @@ those versions use a rollback journal.
 
 from __future__ import annotations
 
+import json
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,17 +30,15 @@ import tenacity
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from sdr_kit import schema
-from sdr_kit.account import Account, Attempt, Outcome
+from sdr_kit.account import Account, Attempt, Edit, Outcome
 from sdr_kit.errors import StoreError
+from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.settings import Settings
 
 BUSY_TIMEOUT_MS = 5_000  # SQLite's own wait for a lock, before we wait on top of it
 BUSY_PATIENCE_SECONDS = 60.0  # then somebody holds the database and will not let go
 WAL_SINCE = (3, 51, 3)
 AUTOCHECKPOINT_PAGES = 8_000  # keeps the cost of a commit flat in long runs
-
-# Writes a batch of attempts and outcomes of one job, all of it or nothing.
-Record = Callable[[Sequence[Attempt], Sequence[Outcome]], None]
 
 T = TypeVar("T")
 
@@ -100,7 +98,7 @@ class Store:
     ) -> int:
         """Stores a new job with all its accounts and gives its number."""
         job = schema.jobs.insert().values(
-            created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            created_at=_now(),
             researcher=researcher,
             concurrency=concurrency,
             total=len(accounts),
@@ -189,6 +187,31 @@ class Store:
         query = query.order_by(schema.attempts.c.position, schema.attempts.c.number)
         return [schema.attempt_of(row) for row in self._read(query)]
 
+    def edit(self, key: str, edit: Edit) -> None:
+        """Keeps what a person has set for a company, in place of what was set before.
+
+        It belongs to the company, not to a job: the next list has it too.
+
+        Args:
+            key: See `sdr_kit.names.account_key`.
+            edit: All that is set; an empty one removes what was.
+        """
+        if edit:
+            row = schema.edit_row(key, edit, edited_at=_now())
+            self._write(lambda connection: _insert(connection, schema.edits, [row]))
+        else:
+            removal = schema.edits.delete().where(schema.edits.c.key == key)
+            self._write(lambda connection: connection.execute(removal))
+
+    def edits(self, keys: Iterable[str] | None = None) -> dict[str, Edit]:
+        """Reads what people have set, by key; None is all of it."""
+        query = sa.select(schema.edits)
+        if keys is not None:
+            # One parameter, where thousands may be too many for a statement.
+            wanted = sa.func.json_each(json.dumps(list(keys))).table_valued("value")
+            query = query.where(schema.edits.c.key.in_(sa.select(wanted.c.value)))
+        return dict(schema.edit_of(row) for row in self._read(query))
+
     def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with _translated(self), self._engine.connect() as connection:
             return connection.execute(query).all()
@@ -208,95 +231,20 @@ class Store:
             return write()
 
     def _migrate(self, connection: sa.Connection) -> None:
-        """Makes the tables of a new file; refuses one that is newer or not ours."""
+        """Makes the tables that are missing; refuses a file newer or not ours."""
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         if version > schema.SCHEMA_VERSION:
             raise StoreError(
                 f"{self} was written by a newer sdr_kit (schema {version}, this one "
                 f"knows {schema.SCHEMA_VERSION}); update sdr_kit or name another file"
             )
-        if version == 0:
-            if sa.inspect(connection).get_table_names():
-                raise StoreError(
-                    f"{self} is a database of another program; name another file"
-                )
+        if version == 0 and sa.inspect(connection).get_table_names():
+            raise StoreError(
+                f"{self} is a database of another program; name another file"
+            )
+        if version < schema.SCHEMA_VERSION:
             schema.metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
-
-
-class MemoryStore:
-    """A store that ends with the process: the same methods over plain lists."""
-
-    durable = False
-
-    def __init__(self) -> None:
-        self._outcomes: dict[int, dict[int, Outcome]] = {}
-        self._attempts: dict[int, list[Attempt]] = {}
-        self._lock = threading.Lock()  # the panel reads while a run writes
-
-    def __repr__(self) -> str:
-        return "MemoryStore()"
-
-    def __str__(self) -> str:
-        return "memory"
-
-    def create_job(
-        self,
-        accounts: Sequence[Account],  # noqa: ARG002 (they live in the run)
-        *,
-        researcher: str,  # noqa: ARG002
-        concurrency: int,  # noqa: ARG002
-    ) -> int:
-        """Gives the number of a new job."""
-        with self._lock:
-            job_id = len(self._outcomes) + 1
-            self._outcomes[job_id] = {}
-            self._attempts[job_id] = []
-        return job_id
-
-    def end_job(
-        self, job_id: int, *, state: str, reason: str | None, seconds: float
-    ) -> None:
-        """Does nothing: nobody can ask for the job later."""
-
-    def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
-        """Gives a function that keeps a batch, and one that does nothing."""
-        outcomes_by_position = self._outcomes[job_id]
-        attempts_of_job = self._attempts[job_id]
-
-        def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
-            with self._lock:
-                attempts_of_job.extend(attempts)
-                outcomes_by_position.update((o.position, o) for o in outcomes)
-
-        return record, lambda: None
-
-    def results(
-        self,
-        job_id: int,
-        *,
-        first: int = 0,
-        last: int | None = None,
-        status: str | None = None,
-        limit: int | None = None,
-    ) -> list[Outcome]:
-        """Gives how accounts ended, in the order of the list."""
-        with self._lock:
-            outcomes = sorted(self._outcomes[job_id].items())
-        chosen = [
-            outcome
-            for position, outcome in outcomes
-            if position >= first
-            and (last is None or position <= last)
-            and (status is None or outcome.status == status)
-        ]
-        return chosen[:limit]
-
-    def attempts(self, job_id: int) -> list[Attempt]:
-        """Gives every attempt of a job, by account and number."""
-        with self._lock:
-            attempts = list(self._attempts[job_id])
-        return sorted(attempts, key=lambda each: (each.position, each.number))
 
 
 AnyStore = Store | MemoryStore
@@ -322,6 +270,10 @@ def open_store(store: AnyStore | str | None, settings: Settings) -> AnyStore:
             f'store is {store!r}; it must be a Store, a database URL or "memory"'
         )
     return MemoryStore() if store == "memory" else Store(store)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:

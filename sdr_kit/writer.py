@@ -14,7 +14,8 @@ from typing import Self, TypeVar
 import anyio
 
 from sdr_kit.account import Attempt, Outcome
-from sdr_kit.store import AnyStore, Record
+from sdr_kit.memory_store import Record
+from sdr_kit.store import AnyStore
 
 # So many outcomes may be on their way to the disk before no more accounts are begun:
 # two groups at the usual pace. A crash can repeat at most this and the limit.

@@ -17,7 +17,8 @@ from blockbuster import blockbuster_ctx
 
 import sdr_kit
 from sdr_kit import Account, Job, Sandbox, Settings, Store
-from sdr_kit.store import MemoryStore
+from sdr_kit.account import Edit
+from sdr_kit.memory_store import MemoryStore
 from tests.accounts import made_up
 
 
@@ -319,6 +320,28 @@ async def test_every_attempt_is_recorded() -> None:
     ]
     assert list(run.attempts["outcome"]) == ["transient", "completed"] * 5
     assert (run.attempts["seconds"] >= 0.009).all()
+
+
+@pytest.mark.parametrize("where", ["memory", None])
+async def test_what_a_person_has_set_is_kept_whatever_research_says(
+    where: str | None,
+) -> None:
+    accounts = made_up(3)
+    store = Store() if where is None else MemoryStore()
+    run = await sdr_kit.process(accounts, quick, store=store)
+    assert list(run.frame["tier"]) == ["B", "B", "B"]
+    assert run.frame is run.frame
+    store.edit("company-1.com/company1", Edit(tier="A", owner="Eve", notes="call"))
+    assert list(run.frame["tier"]) == ["B", "A", "B"]
+    job = sdr_kit.start(accounts, quick, store=store)
+    again = await job.finished()
+    for frame in (again.frame, job.frame):
+        row = frame.iloc[1]
+        assert (row["tier"], row["owner"], row["notes"]) == ("A", "Eve", "call")
+        assert row["status"] == "completed"
+        assert list(frame.columns)[-1] == "notes"
+    store.edit("company-1.com/company1", Edit())
+    assert list(run.frame["tier"]) == ["B", "B", "B"]
 
 
 def test_the_options_are_those_of_the_contract() -> None:

@@ -16,8 +16,8 @@ from sdr_kit import Account, Permanent, RateLimited, Settings, StopRun, Transien
 from sdr_kit.batch import Run
 from sdr_kit.benchmark import ideal_seconds
 from sdr_kit.engine import Engine
+from sdr_kit.memory_store import MemoryStore
 from sdr_kit.progress import Progress
-from sdr_kit.store import MemoryStore
 from sdr_kit.worker import Researcher
 from sdr_kit.writer import UNCOMMITTED
 from tests.accounts import made_up

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pandas as pd
 import pytest
 
-from sdr_kit.account import Attempt, Outcome, Research
+from sdr_kit.account import Attempt, Edit, Outcome, Research
 from sdr_kit.results import attempts_frame, results_frame
 
 SOURCE = ["company_name", "domain"]
@@ -240,3 +240,64 @@ def test_whole_numbers_and_truth_values_keep_their_kind_beside_gaps() -> None:
     assert frame["count"].iloc[0] == large
     assert str(frame["public"].dtype) == "boolean"
     assert results_frame(source(2), outcomes)["count"].iloc[1] == 2**70
+
+
+def test_what_a_person_has_set_stands_in_place_of_research_and_source() -> None:
+    research = Research(fields={"owner": "Bob"}, tier="C", priority_score=2)
+    given = source(owner=["Ann", None, "Cy", "Di"])
+    edits = {
+        0: Edit(tier="A", priority_score=9, owner="Eve"),
+        1: Edit(priority_score=7),
+        2: Edit(owner=""),
+    }
+    outcomes = [completed(0, research), completed(1, research), failed(3)]
+    frame = results_frame(given, outcomes, edits=edits)
+    assert list(frame["tier"])[:2] == ["A", "C"]
+    assert list(frame["priority_score"])[:2] == [9, 7]
+    assert list(frame["owner"].fillna("-")) == ["Eve", "-", "", "Di"]
+    assert str(frame["owner"].dtype) == str(given["owner"].dtype)
+    assert frame["research_owner"].iloc[0] == "Bob"
+    assert str(frame["priority_score"].dtype) == "Int64"
+    assert given["owner"].iloc[0] == "Ann"
+
+
+def test_a_persons_tier_is_there_before_the_account_is_researched() -> None:
+    frame = results_frame(source(2), [], edits={1: Edit(tier="B")})
+    assert frame["tier"].iloc[1] == "B"
+    assert list(frame["status"]) == ["pending", "pending"]
+
+
+def test_notes_are_the_very_last_column_and_only_when_there_are_some() -> None:
+    found = [completed(0, Research(fields={"summary": "Anvils"}))]
+    frame = results_frame(source(), found, edits={2: Edit(notes="call them")})
+    assert list(frame.columns) == [*SOURCE, *BEFORE, "summary", *AFTER, "notes"]
+    assert frame["notes"].iloc[2] == "call them"
+    assert frame["notes"].isna().sum() == 3
+    frame = results_frame(source(), found, edits={2: Edit(tier="A")})
+    assert "notes" not in frame.columns
+
+
+@pytest.mark.parametrize("values", [["from the CRM", ""], [1, 2], [True, None]])
+def test_notes_replace_those_of_the_source(values: list[object]) -> None:
+    given = source(2, notes=values)
+    frame = results_frame(given, [], edits={1: Edit(notes="call them")})
+    assert list(frame.columns) == [*SOURCE, "notes", *BEFORE, *AFTER]
+    assert list(frame["notes"]) == [values[0], "call them"]
+    assert str(results_frame(given, [])["notes"].dtype) == str(given["notes"].dtype)
+
+
+def test_a_persons_notes_and_those_of_the_research_are_both_there() -> None:
+    found = [completed(0, Research(fields={"notes": "of the model"}))]
+    frame = results_frame(source(1), found, edits={0: Edit(notes="of a person")})
+    row = frame.iloc[0]
+    assert (row["research_notes"], row["notes"]) == ("of the model", "of a person")
+    assert "notes" in results_frame(source(1), found).columns
+
+
+def test_an_owner_set_by_a_person_needs_no_column_of_the_source() -> None:
+    given = source().set_axis([5, 5, 6, 7])
+    frame = results_frame(given, [], edits={1: Edit(owner="Eve")})
+    assert list(frame.columns) == [*SOURCE, "owner", *BEFORE, *AFTER]
+    assert [None if missing(each) else each for each in frame["owner"]] == [
+        *(None, "Eve", None, None)
+    ]

@@ -19,17 +19,12 @@ import pytest
 import tenacity
 
 from sdr_kit import store as store_module
-from sdr_kit.account import Account, Attempt, Outcome, Research
+from sdr_kit.account import Account, Attempt, Edit, Outcome, Research
 from sdr_kit.errors import StoreError
+from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.schema import SCHEMA_VERSION
 from sdr_kit.settings import Settings
-from sdr_kit.store import (
-    AnyStore,
-    MemoryStore,
-    Record,
-    Store,
-    open_store,
-)
+from sdr_kit.store import AnyStore, Store, open_store
 from sdr_kit.writer import Writer
 
 STRANGE = "Zoë & Söhne 株式会社 🚀 'quoted' \"twice\" \x00 \u2028 end"
@@ -208,6 +203,58 @@ def test_nothing_may_be_written(store: AnyStore) -> None:
     record(store, job_id)
     assert store.results(job_id) == []
     assert store.attempts(job_id) == []
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Edit(tier="A"),
+        Edit(priority_score=10),
+        Edit(owner=STRANGE, notes=STRANGE),
+        Edit(tier="C", priority_score=1, owner="", notes=""),
+    ],
+    ids=repr,
+)
+def test_what_a_person_has_set_comes_back_as_it_was(
+    store: AnyStore, edit: Edit
+) -> None:
+    assert store.edits() == {}
+    store.edit("acme.com/acme", edit)
+    store.edit(STRANGE, Edit(notes="another"))
+    assert store.edits() == {"acme.com/acme": edit, STRANGE: Edit(notes="another")}
+    assert new_job(store) == 1  # it belongs to no job
+
+
+def test_an_edit_stands_in_place_of_the_one_before(store: AnyStore) -> None:
+    store.edit("acme.com/acme", Edit(tier="A", notes="call them"))
+    store.edit("acme.com/acme", Edit(tier="B"))
+    assert store.edits() == {"acme.com/acme": Edit(tier="B")}
+
+
+def test_an_empty_edit_removes_what_was_set(store: AnyStore) -> None:
+    store.edit("acme.com/acme", Edit(tier="A"))
+    store.edit("acme.com/acme", Edit())
+    store.edit("never.com/set", Edit())
+    assert store.edits() == {}
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ([], set()),
+        (["b"], {"b"}),
+        (["c", "a", "a", "it's \\"], {"a", "c", "it's \\"}),
+        (["nobody"], set()),
+        ([f"x{i}" for i in range(50_000)] + ["b"], {"b"}),
+    ],
+    ids=["none", "one", "several", "unknown", "very many"],
+)
+def test_edits_are_read_by_key(
+    store: AnyStore, keys: list[str], found: set[str]
+) -> None:
+    for key in ("a", "b", "c", "it's \\"):
+        store.edit(key, Edit(notes=key))
+    assert store.edits(iter(keys)) == {key: Edit(notes=key) for key in found}
 
 
 def test_results_can_be_read_while_they_are_written(store: AnyStore) -> None:
@@ -438,8 +485,57 @@ def test_who_never_lets_go_is_named_in_the_error(
 def test_a_file_of_a_newer_version_is_refused(file: Store) -> None:
     with connect(path_of(file)) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(StoreError, match=r"newer sdr_kit \(schema 2, this one knows 1"):
+    with pytest.raises(StoreError, match=r"newer sdr_kit \(schema 3, this one knows 2"):
         Store(f"sqlite:///{file}")
+
+
+VERSION_1 = """
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL,
+    researcher TEXT NOT NULL, concurrency INTEGER NOT NULL, total INTEGER NOT NULL,
+    state TEXT NOT NULL, reason TEXT, seconds FLOAT);
+CREATE TABLE accounts (
+    job_id INTEGER NOT NULL REFERENCES jobs (id), position INTEGER NOT NULL,
+    company_name TEXT NOT NULL, domain TEXT, industry TEXT, owner TEXT,
+    extra TEXT NOT NULL, PRIMARY KEY (job_id, position)) WITHOUT ROWID;
+CREATE TABLE results (
+    job_id INTEGER NOT NULL REFERENCES jobs (id), position INTEGER NOT NULL,
+    status TEXT NOT NULL, attempts INTEGER NOT NULL, seconds FLOAT NOT NULL,
+    finished FLOAT NOT NULL, fields TEXT, tier TEXT, priority_score INTEGER,
+    cost_usd FLOAT, error_kind TEXT, error_message TEXT,
+    PRIMARY KEY (job_id, position)) WITHOUT ROWID;
+CREATE TABLE attempts (
+    job_id INTEGER NOT NULL REFERENCES jobs (id), position INTEGER NOT NULL,
+    number INTEGER NOT NULL, started FLOAT NOT NULL, seconds FLOAT NOT NULL,
+    outcome TEXT NOT NULL, http_status INTEGER, waited FLOAT NOT NULL, message TEXT,
+    PRIMARY KEY (job_id, position, number)) WITHOUT ROWID;
+INSERT INTO jobs VALUES (7, '2026-01-01', 'sandbox', 5, 2, 'finished', NULL, 9.0);
+INSERT INTO accounts VALUES (7, 0, 'Company 0', NULL, NULL, NULL, '{}');
+INSERT INTO results VALUES
+    (7, 0, 'completed', 3, 0.5, 12.5, '{"a": 1}', 'B', 4, 0.01, NULL, NULL);
+INSERT INTO attempts VALUES (7, 0, 1, 0.1, 0.5, 'completed', NULL, 2.5, NULL);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_the_first_version_keeps_what_it_has_and_takes_edits(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "old.db"
+    with connect(path) as db:
+        db.executescript(VERSION_1)
+    for _ in range(2):
+        store = Store(f"sqlite:///{path}")
+        (outcome,) = store.results(7)
+        assert outcome.research == Research(
+            fields={"a": 1}, tier="B", priority_score=4, cost_usd=0.01
+        )
+        assert [each.seconds for each in store.attempts(7)] == [0.5]
+        store.edit("acme.com/acme", Edit(notes="call them"))
+        assert store.edits() == {"acme.com/acme": Edit(notes="call them")}
+    assert new_job(store) == 8
+    with connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
 def test_a_database_of_another_program_is_refused_and_left_alone(

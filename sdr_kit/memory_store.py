@@ -1,0 +1,102 @@
+"""The store that ends with the process: plain lists, the methods of `Store`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+from sdr_kit.account import Account, Attempt, Edit, Outcome
+
+# Writes a batch of attempts and outcomes of one job, all of it or nothing.
+Record = Callable[[Sequence[Attempt], Sequence[Outcome]], None]
+
+
+class MemoryStore:
+    """A store that ends with the process: the same methods over plain lists."""
+
+    durable = False
+
+    def __init__(self) -> None:
+        self._outcomes: dict[int, dict[int, Outcome]] = {}
+        self._attempts: dict[int, list[Attempt]] = {}
+        self._edits: dict[str, Edit] = {}
+        self._lock = threading.Lock()  # the panel reads while a run writes
+
+    def __repr__(self) -> str:
+        return "MemoryStore()"
+
+    def __str__(self) -> str:
+        return "memory"
+
+    def create_job(
+        self,
+        accounts: Sequence[Account],  # noqa: ARG002 (they live in the run)
+        *,
+        researcher: str,  # noqa: ARG002
+        concurrency: int,  # noqa: ARG002
+    ) -> int:
+        """Gives the number of a new job."""
+        with self._lock:
+            job_id = len(self._outcomes) + 1
+            self._outcomes[job_id] = {}
+            self._attempts[job_id] = []
+        return job_id
+
+    def end_job(
+        self, job_id: int, *, state: str, reason: str | None, seconds: float
+    ) -> None:
+        """Does nothing: nobody can ask for the job later."""
+
+    def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
+        """Gives a function that keeps a batch, and one that does nothing."""
+        outcomes_by_position = self._outcomes[job_id]
+        attempts_of_job = self._attempts[job_id]
+
+        def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
+            with self._lock:
+                attempts_of_job.extend(attempts)
+                outcomes_by_position.update((o.position, o) for o in outcomes)
+
+        return record, lambda: None
+
+    def results(
+        self,
+        job_id: int,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+    ) -> list[Outcome]:
+        """Gives how accounts ended, in the order of the list."""
+        with self._lock:
+            outcomes = sorted(self._outcomes[job_id].items())
+        chosen = [
+            outcome
+            for position, outcome in outcomes
+            if position >= first
+            and (last is None or position <= last)
+            and (status is None or outcome.status == status)
+        ]
+        return chosen[:limit]
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        """Gives every attempt of a job, by account and number."""
+        with self._lock:
+            attempts = list(self._attempts[job_id])
+        return sorted(attempts, key=lambda each: (each.position, each.number))
+
+    def edit(self, key: str, edit: Edit) -> None:
+        """Keeps what a person has set for a company; an empty edit removes it."""
+        with self._lock:
+            self._edits[key] = edit
+            if not edit:
+                del self._edits[key]
+
+    def edits(self, keys: Iterable[str] | None = None) -> dict[str, Edit]:
+        """Gives what people have set, by key; None is all of it."""
+        with self._lock:
+            edits = dict(self._edits)
+        if keys is None:
+            return edits
+        return {key: edits[key] for key in keys if key in edits}
