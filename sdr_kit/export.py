@@ -7,7 +7,6 @@ could be taken for a formula gets a leading apostrophe. Real numbers stay number
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -52,12 +51,8 @@ def to_csv(frame: pd.DataFrame) -> bytes:
     UTF-8 with a byte order mark, commas, CRLF; the cells of `safe_cells`, missing ones
     empty. The index is left out.
     """
-    safe = safe_cells(frame)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(safe.columns)
-    writer.writerows(zip(*_columns(safe), strict=True))
-    return text.getvalue().encode("utf-8-sig")
+    text = safe_cells(frame).to_csv(index=False, lineterminator="\r\n")
+    return text.encode("utf-8-sig")
 
 
 def to_excel(frame: pd.DataFrame, *, sheet: str = "Accounts") -> bytes:
@@ -90,9 +85,8 @@ def to_excel(frame: pd.DataFrame, *, sheet: str = "Accounts") -> bytes:
     with xlsxwriter.Workbook(stream, {"in_memory": True, **as_they_are}) as workbook:
         page = workbook.add_worksheet(sheet)
         bold = workbook.add_format({"bold": True})
-        for place, (name, cells) in enumerate(
-            zip(safe.columns, _columns(safe), strict=True)
-        ):
+        for place, name in enumerate(safe.columns):
+            cells = safe.iloc[:, place].tolist()
             page.set_column(place, place, _width(name, cells))
             page.write(0, place, _excel_cell(name), bold)
             page.write_column(1, place, map(_excel_cell, cells))
@@ -112,8 +106,8 @@ def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
         Missing values and what is no number (NaN, infinity) are None. A list is joined
         with `; `, a mapping is JSON, a date is ISO 8601. Text that begins like a
         formula (`=`, `+`, `-`, `@`, a tab or line end; after spaces and quotes, and in
-        full width, too) has a leading apostrophe; control characters are left out. So
-        are column names, which are text.
+        full width, too) has a leading apostrophe; control characters are left out.
+        Column names are text and are treated alike.
     """
     columns = [
         pd.Series(_safe_column(frame.iloc[:, place]), index=frame.index, dtype=object)
@@ -141,10 +135,6 @@ def file_name(source: str, job_id: int | None, extension: str, *, on: date) -> s
     name = "-".join(words)[:_NAME_LENGTH].strip("-_") or "accounts"
     job = "" if job_id is None else f"_job-{job_id}"
     return f"{name}{job}_{on.isoformat()}.{extension}"
-
-
-def _columns(frame: pd.DataFrame) -> list[list[Any]]:
-    return [frame.iloc[:, place].tolist() for place in range(len(frame.columns))]
 
 
 def _safe_column(column: pd.Series[Any]) -> list[Any]:
