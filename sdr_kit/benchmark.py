@@ -1,27 +1,44 @@
-"""The same accounts one by one and at several concurrencies, side by side."""
+"""The same accounts one by one and at several concurrencies, side by side.
+
+Beside what is measured stand two figures for the same latencies: the *ideal*, list
+scheduling, which nobody can beat without knowing the future; and *the original's
+batches*: the tool that this kit replaces took the list in batches that wait for
+their slowest account, and paused between them. Both are pure functions of the
+latencies of the sequential run.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
-from sdr_kit.accounts import Accounts
+from sdr_kit.account import Account
+from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.batch import Run, process
-from sdr_kit.charts import comparison_figure
+from sdr_kit.charts import comparison_figure, sizes_figure
 from sdr_kit.errors import StopRun
 from sdr_kit.settings import Settings
-from sdr_kit.worker import Researcher
+from sdr_kit.worker import Researcher, attempt, caller, check_researcher
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+T = TypeVar("T")
+
 CONCURRENCIES = (1, 3, 5, 8, 10)
 SAMPLE = 20
+SIZES = (10, 100, 1_000)
+
+BATCH_PAUSE_SECONDS = 0.5  # the original's, between two batches
+CLAIMED_AT = 5  # the concurrency for which the original says how fast it is
+CLAIMED_SPEEDUPS = {10: 3.0, 100: 2.5, 1_000: 3.0}  # accounts to ×, as it says
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,27 +49,71 @@ class Comparison:
         frame: One row a concurrency, lowest first: `concurrency` (int64), `mode`,
             `accounts` (int64), `seconds` (float64, by the clock),
             `accounts_per_minute`, `speedup` (seconds of the sequential run ÷ seconds),
-            `efficiency` (speedup ÷ concurrency), `ideal_speedup` (the best that
-            anyone could reach with the latencies of the sequential run), `completed`,
-            `failed`, `retries` (int64).
+            `efficiency` (speedup ÷ concurrency), `p50_seconds` and `p95_seconds`
+            (quantiles of the seconds of work an account), then on the latencies of
+            the sequential run the best that anyone could reach, `ideal_speedup` and
+            `ideal_accounts_per_minute`, and the original's way, `batches_seconds`,
+            `batches_speedup`, `batches_accounts_per_minute`; `completed`, `failed`,
+            `retries` (int64). A ratio of two times of 0 s is NaN.
     """
 
     frame: pd.DataFrame
 
     def figure(self) -> go.Figure:
-        """Draws the measured speedups beside the ideal."""
+        """Draws the measured speedups beside the ideal and the original's batches."""
         return comparison_figure(self.frame)
 
     def _repr_html_(self) -> str:
-        shown = self.frame.drop(columns=["mode", "accounts"])
-        two = dict.fromkeys(("speedup", "efficiency", "ideal_speedup"), "{:.2f}".format)
-        return shown.to_html(
-            index=False,
-            formatters={
-                "seconds": "{:,.1f}".format,
-                "accounts_per_minute": "{:,.0f}".format,
-                **two,
-            },
+        frame = self.frame
+        return _table(
+            {
+                "at once": _written(frame["concurrency"]),
+                "seconds": _written(frame["seconds"], ",.1f"),
+                "accounts/min": _written(frame["accounts_per_minute"], ",.0f"),
+                "speedup (×)": _written(frame["speedup"], ".2f"),
+                "efficiency (%)": _written(100 * frame["efficiency"], ".0f"),
+                "ideal (×)": _written(frame["ideal_speedup"], ".2f"),
+                "original's batches (×)": _written(frame["batches_speedup"], ".2f"),
+                "half within (p50, s)": _written(frame["p50_seconds"], ",.2f"),
+                "95 % within (p95, s)": _written(frame["p95_seconds"], ",.2f"),
+                "retries": _written(frame["retries"]),
+                "failed": _written(frame["failed"]),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Throughput:
+    """What `throughput_table` measured.
+
+    Attributes:
+        frame: One row a length of the list: `accounts`, `concurrency` (int64),
+            `claimed_speedup` (what the original says of itself, NaN where it says
+            nothing), `batches_speedup` (its way, measured), `speedup` (ours,
+            measured), `ideal_speedup` (list scheduling of the sequential latencies),
+            and the seconds measured by the clock: `sequential_seconds`,
+            `batches_seconds`, `seconds`. Speedups are over `sequential_seconds`.
+    """
+
+    frame: pd.DataFrame
+
+    def figure(self) -> go.Figure:
+        """Draws the four speedups of each length."""
+        return sizes_figure(self.frame)
+
+    def _repr_html_(self) -> str:
+        frame = self.frame
+        return _table(
+            {
+                "accounts": _written(frame["accounts"], ","),
+                "original's claim (×)": _written(frame["claimed_speedup"], ".1f"),
+                "original's batches (×)": _written(frame["batches_speedup"], ".2f"),
+                "sdr_kit (×)": _written(frame["speedup"], ".2f"),
+                "ideal (×)": _written(frame["ideal_speedup"], ".2f"),
+                "one by one (s)": _written(frame["sequential_seconds"], ",.1f"),
+                "batches (s)": _written(frame["batches_seconds"], ",.1f"),
+                "sdr_kit (s)": _written(frame["seconds"], ",.1f"),
+            }
         )
 
 
@@ -63,11 +124,14 @@ async def compare(
     concurrency: Sequence[int] = CONCURRENCIES,
     sample: int = SAMPLE,
     settings: Settings | None = None,
+    spend: bool = False,
+    on_progress: Callable[[Comparison], object] | None = None,
 ) -> Comparison:
     """Runs a sample of the accounts sequentially, then at each concurrency.
 
     Nothing is stored and nothing stored is used: every run calls the researcher for
-    every account of the sample, and a paid one costs accordingly.
+    every account of the sample. One that says it is `paid` is called only when
+    `spend` is true.
 
     Args:
         accounts: What `load_accounts` gave.
@@ -76,39 +140,153 @@ async def compare(
             is always made, as the measure of the others.
         sample: How many accounts, spread evenly over the list; 1 or more.
         settings: None reads the environment and `.env`.
+        spend: Whether the calls may cost money; `calls` says how many they are.
+        on_progress: Called after each run, on the loop of the runs, with the
+            comparison so far.
 
     Returns:
         A table (`.frame`) and a chart (`.figure()`).
 
     Raises:
         TypeError: `concurrency` is a single number.
-        ValueError: A concurrency or the sample outside its range, or no accounts.
+        ValueError: A concurrency or the sample outside its range, no accounts, or a
+            paid researcher without `spend`.
         StopRun: A run could not go on; there is nothing to compare.
     """
     settings = settings or Settings()
-    if isinstance(concurrency, int):
-        raise TypeError(
-            f"concurrency is {concurrency}; give several, for instance (1, 5, 10)"
-        )
-    levels = sorted({1, *map(settings.check_concurrency, concurrency)})
-    if sample < 1 or not len(accounts):
-        raise ValueError(
-            f"sample is {sample} of {len(accounts)} accounts; it takes at least 1"
-        )
+    several = map(settings.check_concurrency, _several(concurrency))
+    levels = sorted({1, *several})
+    number = calls(accounts, concurrency=concurrency, sample=sample)
+    _check_spending(researcher, number, spend=spend)
     chosen = accounts.sample(sample)
+    pause = BATCH_PAUSE_SECONDS * _time_scale(researcher)
     runs: dict[int, Run] = {}
     for level in levels:
-        runs[level] = await process(
-            chosen,
-            researcher,
-            mode="parallel",
-            concurrency=level,
-            store="memory",
-            settings=settings,
+        runs[level] = await _measured(chosen, researcher, level, settings)
+        comparison = Comparison(frame=_comparison_frame(runs, pause=pause))
+        if on_progress is not None:
+            on_progress(comparison)
+    return comparison
+
+
+def calls(
+    accounts: Accounts,
+    *,
+    concurrency: Sequence[int] = CONCURRENCIES,
+    sample: int = SAMPLE,
+) -> int:
+    """Says how often `compare` calls the researcher; what is tried again comes on top.
+
+    Raises:
+        TypeError: `accounts` is of another kind, or `concurrency` a single number.
+        ValueError: The sample is below 1, or there are no accounts.
+    """
+    total = len(check_accounts(accounts))
+    if sample < 1 or not total:
+        raise ValueError(f"sample is {sample} of {total} accounts; it takes at least 1")
+    return len({1, *_several(concurrency)}) * min(sample, total)
+
+
+async def throughput_table(
+    accounts: Accounts,
+    researcher: Researcher,
+    *,
+    sizes: Sequence[int] = SIZES,
+    concurrency: int = CLAIMED_AT,
+    settings: Settings | None = None,
+    spend: bool = False,
+) -> Throughput:
+    """Measures lists of several lengths: one by one, in batches, and our way.
+
+    The three are run one after the other, on the same accounts. A researcher whose
+    latencies follow the account, as those of the sandbox do, makes them comparable.
+
+    Args:
+        accounts: What `load_accounts` gave; at least as many as the largest size.
+        researcher: See `process`. The batches' pause is multiplied by its
+            `time_scale`, where it has one.
+        sizes: Lengths of the lists; each is a sample spread evenly over `accounts`.
+        concurrency: How many at once, 1 to `MAX_CONCURRENCY`.
+        settings: None reads the environment and `.env`.
+        spend: Whether the calls may cost money.
+
+    Raises:
+        ValueError: A size or the concurrency outside its range, or a paid researcher
+            without `spend`.
+        StopRun: A run could not go on; there is nothing to compare.
+    """
+    settings = settings or Settings()
+    settings.check_concurrency(concurrency)
+    total = len(check_accounts(accounts))
+    if not sizes or not all(1 <= size <= total for size in sizes):
+        raise ValueError(f"sizes is {sizes!r}; each must be 1 to {total} (the list)")
+    _check_spending(researcher, 3 * sum(sizes), spend=spend)
+    pause = BATCH_PAUSE_SECONDS * _time_scale(researcher)
+    rows = []
+    for size in sizes:
+        chosen = accounts.sample(size)
+        sequential = await _measured(chosen, researcher, 1, settings)
+        ours = await _measured(chosen, researcher, concurrency, settings)
+        batches = await measure_batches(
+            chosen, researcher, concurrency=concurrency, pause=pause
         )
-        if (reason := runs[level].summary.stopped) is not None:
-            raise StopRun(f"The run at concurrency {level} was stopped: {reason}")
-    return Comparison(frame=_table(runs))
+        ideal = ideal_seconds(sequential.frame["seconds"], concurrency=concurrency)
+        one_by_one = sequential.summary.seconds
+        claim = CLAIMED_SPEEDUPS if concurrency == CLAIMED_AT else {}
+        rows.append(
+            {
+                "accounts": size,
+                "concurrency": concurrency,
+                "claimed_speedup": claim.get(size, math.nan),
+                "batches_speedup": _ratio(one_by_one, batches),
+                "speedup": _ratio(one_by_one, ours.summary.seconds),
+                "ideal_speedup": _ratio(one_by_one, ideal),
+                "sequential_seconds": one_by_one,
+                "batches_seconds": batches,
+                "seconds": ours.summary.seconds,
+            }
+        )
+    return Throughput(frame=pd.DataFrame(rows))
+
+
+async def measure_batches(
+    accounts: Accounts,
+    researcher: Researcher,
+    *,
+    concurrency: int,
+    pause: float = BATCH_PAUSE_SECONDS,
+) -> float:
+    """Runs the accounts as the original does and gives the seconds it takes.
+
+    The batches are those of `batched_seconds`. An account that fails is not tried
+    again, and no answer is kept. The researcher is opened once, outside the measure.
+
+    Args:
+        accounts: What `load_accounts` gave.
+        researcher: See `process`.
+        concurrency: How many at once; 1 or more.
+        pause: Seconds between two batches.
+    """
+    call = caller(researcher)
+    slots = asyncio.Semaphore(concurrency)
+
+    async def one(account: Account) -> None:
+        async with slots:
+            await attempt(call, account)
+
+    async with AsyncExitStack() as stack:
+        open_already = getattr(researcher, "is_open", False)
+        if isinstance(researcher, AbstractAsyncContextManager) and not open_already:
+            await stack.enter_async_context(researcher)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        for number, batch in enumerate(_batches(list(accounts), concurrency)):
+            if number:
+                await asyncio.sleep(pause)
+            async with asyncio.TaskGroup() as tasks:
+                for account in batch:
+                    tasks.create_task(one(account), name=f"account {account.position}")
+        return clock() - began
 
 
 def ideal_seconds(latencies: Iterable[float], *, concurrency: int) -> float:
@@ -128,33 +306,121 @@ def ideal_seconds(latencies: Iterable[float], *, concurrency: int) -> float:
     return max(slots)
 
 
-def _table(runs: dict[int, Run]) -> pd.DataFrame:
-    sequential = runs[1]
-    latencies = list(sequential.frame["seconds"])
+def batched_seconds(
+    latencies: Iterable[float],
+    *,
+    concurrency: int,
+    pause: float = BATCH_PAUSE_SECONDS,
+) -> float:
+    """Gives the seconds of the original's way of running several accounts at once.
+
+    It takes the list in batches of 2 × concurrency. Within a batch at most
+    `concurrency` run at once, a slot refilled the moment it frees (p-limit:
+    https://github.com/sindresorhus/p-limit); the batch ends with its slowest account;
+    then it pauses before the next. So the time is the list scheduling of each batch,
+    added up, and a pause between each two. Its sequential mode has no batches: at
+    concurrency 1 it is the sum of the latencies.
+
+    Args:
+        latencies: Seconds of each account, in the order of the list.
+        concurrency: How many run at once; 1 or more.
+        pause: Seconds between two batches. Where the latencies are compressed, it
+            must be too.
+    """
+    batches = _batches(list(latencies), concurrency)
+    work = sum(ideal_seconds(batch, concurrency=concurrency) for batch in batches)
+    return work + pause * max(len(batches) - 1, 0)
+
+
+def _batches(items: Sequence[T], concurrency: int) -> list[Sequence[T]]:
+    size = 2 * concurrency if concurrency > 1 else max(len(items), 1)
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _several(concurrency: Sequence[int]) -> Sequence[int]:
+    if isinstance(concurrency, int):
+        raise TypeError(
+            f"concurrency is {concurrency}; give several, for instance (1, 5, 10)"
+        )
+    return concurrency
+
+
+def _check_spending(researcher: Researcher, number: int, *, spend: bool) -> None:
+    if getattr(check_researcher(researcher), "paid", False) and not spend:
+        name = getattr(researcher, "name", type(researcher).__name__)
+        raise ValueError(
+            f"{name} costs money, and this makes {number:,} paid calls (what is tried "
+            "again comes on top); pass spend=True to go ahead"
+        )
+
+
+def _time_scale(researcher: Researcher) -> float:
+    return float(getattr(researcher, "time_scale", 1.0))
+
+
+async def _measured(
+    accounts: Accounts, researcher: Researcher, concurrency: int, settings: Settings
+) -> Run:
+    run = await process(
+        accounts,
+        researcher,
+        mode="parallel",
+        concurrency=concurrency,
+        store="memory",
+        settings=settings,
+    )
+    if (reason := run.summary.stopped) is not None:
+        raise StopRun(f"The run at concurrency {concurrency} was stopped: {reason}")
+    return run
+
+
+def _comparison_frame(runs: dict[int, Run], *, pause: float) -> pd.DataFrame:
+    latencies = list(runs[1].frame["seconds"])
     return pd.DataFrame(
         [
-            {
-                "concurrency": level,
-                "mode": "parallel" if level > 1 else "sequential",
-                "accounts": run.summary.total,
-                "seconds": run.summary.seconds,
-                "accounts_per_minute": run.summary.accounts_per_minute,
-                "speedup": (
-                    speedup := _ratio(sequential.summary.seconds, run.summary.seconds)
-                ),
-                "efficiency": speedup / level,
-                "ideal_speedup": _ratio(
-                    sum(latencies), ideal_seconds(latencies, concurrency=level)
-                ),
-                "completed": run.summary.completed,
-                "failed": run.summary.failed,
-                "retries": run.summary.retries,
-            }
+            _comparison_row(level, run, runs[1].summary.seconds, latencies, pause)
             for level, run in runs.items()
         ]
     )
 
 
+def _comparison_row(
+    level: int, run: Run, one_by_one: float, latencies: list[float], pause: float
+) -> dict[str, object]:
+    summary, seconds = run.summary, run.frame["seconds"]
+    speedup = _ratio(one_by_one, summary.seconds)
+    ideal = ideal_seconds(latencies, concurrency=level)
+    batches = batched_seconds(latencies, concurrency=level, pause=pause)
+    return {
+        "concurrency": level,
+        "mode": "parallel" if level > 1 else "sequential",
+        "accounts": summary.total,
+        "seconds": summary.seconds,
+        "accounts_per_minute": summary.accounts_per_minute,
+        "speedup": speedup,
+        "efficiency": speedup / level,
+        "p50_seconds": seconds.quantile(0.5),
+        "p95_seconds": seconds.quantile(0.95),
+        "ideal_speedup": _ratio(sum(latencies), ideal),
+        "ideal_accounts_per_minute": _ratio(60 * summary.total, ideal),
+        "batches_seconds": batches,
+        "batches_speedup": _ratio(sum(latencies), batches),
+        "batches_accounts_per_minute": _ratio(60 * summary.total, batches),
+        "completed": summary.completed,
+        "failed": summary.failed,
+        "retries": summary.retries,
+    }
+
+
 def _ratio(one: float, other: float) -> float:
     """Gives NaN where there is nothing to compare: it took no time at all."""
     return one / other if other else math.nan
+
+
+def _written(values: pd.Series[float], form: str = "") -> list[str]:
+    """Writes numbers for a table; a dash where there is none."""
+    return ["–" if math.isnan(value) else format(value, form) for value in values]
+
+
+def _table(columns: dict[str, list[str]]) -> str:
+    return pd.DataFrame(columns).to_html(index=False)

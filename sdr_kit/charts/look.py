@@ -1,0 +1,125 @@
+"""What all charts have in common: colours, title, legend, and how they reach a page.
+
+The figures are readable on JupyterLab's light and dark theme: no background of their
+own, and a grey for text that stands out from both. The colours are those of Okabe and
+Ito (https://jfly.uni-koeln.de/color/), which colour-blind people can tell apart; lines
+that mean different things differ in dash or marker too.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+import plotly.graph_objects as go
+
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+TEXT = "#7A7A7A"  # contrast 4.3 : 1 on white, 4.4 : 1 on JupyterLab's dark grey
+LINES = "rgba(128, 128, 128, 0.25)"
+_NOTHING = "rgba(0, 0, 0, 0)"
+_BOX = "#2B2B2B"  # what appears under the mouse has a ground of its own, on both themes
+
+# Plotly reads some HTML in names and labels, and what stands between two dollars as
+# LaTeX; it decodes entities after both.
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"})
+_HOVER_CHARACTERS, _HOVER_WIDTH = 300, 60
+
+
+def styled(figure: go.Figure, title: str, *, height: int, empty: str = "") -> go.Figure:
+    """Gives a figure the look of all.
+
+    Args:
+        figure: Changed in place, and given back.
+        title: What it shows. Not foreign text.
+        height: In pixels; the width is that of the page.
+        empty: What to say instead of an empty chart; `""` when there is something
+            to show.
+    """
+    figure.update_layout(
+        template="none",
+        paper_bgcolor=_NOTHING,
+        plot_bgcolor=_NOTHING,
+        font={"family": "system-ui, sans-serif", "size": 13, "color": TEXT},
+        title={
+            "text": title,
+            "font": {"size": 15},
+            "x": 0,
+            "xref": "paper",
+            "xanchor": "left",
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 12},
+        },
+        margin={"l": 70, "r": 20, "t": 76, "b": 54},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1,
+            "yanchor": "bottom",
+            "bgcolor": _NOTHING,
+        },
+        hoverlabel={
+            "bgcolor": _BOX,
+            "bordercolor": _BOX,
+            "font": {"color": "#FFFFFF"},
+            "align": "left",
+        },
+        height=height,
+        autosize=True,
+        annotations=[_note(empty)],
+    )
+    axis = {"gridcolor": LINES, "zerolinecolor": LINES, "linecolor": LINES}
+    figure.update_xaxes(**axis, visible=not empty)
+    figure.update_yaxes(**axis, visible=not empty)
+    return figure
+
+
+def note(figure: go.Figure, empty: str) -> None:
+    """Says in a styled figure that there is nothing to show yet, or no longer."""
+    figure.layout.annotations[0].update(_note(empty))
+
+
+def plain_text(text: object, *, length: int | None = None) -> str:
+    """Makes foreign text a label: cut to a length, and nothing in it is markup."""
+    whole = " ".join(str(text).split())
+    if length is not None and len(whole) > length:
+        whole = f"{whole[: length - 1].rstrip()}…"
+    return whole.translate(_ENTITIES)
+
+
+def hover_text(text: object) -> str:
+    """Makes foreign text fit for what appears under the mouse: in lines, not markup."""
+    short = textwrap.shorten(str(text), _HOVER_CHARACTERS, placeholder=" …")
+    return "<br>".join(plain_text(line) for line in textwrap.wrap(short, _HOVER_WIDTH))
+
+
+def as_widget(figure: go.Figure) -> go.FigureWidget:
+    """Makes a figure a widget, which follows the width of its page."""
+    widget = go.FigureWidget(figure)
+    widget._config = {**widget._config, "responsive": True}
+    return widget
+
+
+def redraw(widget: go.FigureWidget, figure: go.Figure) -> None:
+    """Puts another figure of the same kind into a widget, in one message.
+
+    Raises:
+        ValueError: The figure has not the same number of traces: another kind.
+    """
+    with widget.batch_update():
+        for shown, new in zip(widget.data, figure.data, strict=True):
+            shown.update(new.to_plotly_json())
+        widget.layout.update(figure.layout.to_plotly_json())
+
+
+def _note(text: str) -> dict[str, object]:
+    return {
+        "text": text,
+        "visible": bool(text),
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": 0.5,
+        "showarrow": False,
+        "font": {"size": 14},
+    }
