@@ -75,7 +75,7 @@ class Research:
 
     Raises:
         ValueError: A tier, priority or cost outside its range, or a value that cannot
-            be kept: it contains itself, or was never awaited or called.
+            be kept: it contains itself, was never awaited or called, or has no text.
     """
 
     fields: Mapping[str, object] = field(default_factory=dict, hash=False)
@@ -373,4 +373,7 @@ def _maybe_unfinished(value: Any) -> str | None:
         return f"it is a {type(value).__name__}; make a list of its values"
     if inspect.isroutine(value):
         return "it is a function; call it, with ()"
+    kind: Any = type(value)
+    if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
+        return f"it is a {kind.__name__}, which has no text; take out what you need"
     return None

@@ -271,9 +271,13 @@ async def fetched() -> str:
         (lambda: map(str, [1]), "it is a map; make a list"),
         (lambda: fetched, r"it is a function; call it, with \(\)"),
         (lambda: "Acme".upper, r"it is a function; call it, with \(\)"),
+        (object, "it is an? object, which has no text; take out what you need"),
         (lambda: 10**5000, "digits"),
     ],
-    ids=["coroutine", "in a list", "generator", "map", "function", "method", "number"],
+    ids=[
+        *("coroutine", "in a list", "generator", "map", "function", "method"),
+        *("object", "number"),
+    ],
 )
 def test_what_stands_for_a_value_is_refused_by_the_name_of_its_column(
     make: Callable[[], object], message: str
