@@ -10,10 +10,10 @@ import plotly.graph_objects as go
 
 from sdr_kit.charts.look import (
     BLUE,
-    GREEN,
     LINES,
     ORANGE,
     RED,
+    counted,
     hover_text,
     plain_text,
     styled,
@@ -44,7 +44,7 @@ def latency_figure(attempts: pd.DataFrame) -> go.Figure:
     completed = (known["outcome"] == "completed").to_numpy(bool)
     measured = seconds[completed] if completed.any() else seconds
     p50, p95 = np.quantile(measured, (0.5, 0.95)) if len(known) else (np.nan, np.nan)
-    end = min(3 * p95, seconds.max()) if len(known) else 0.0
+    end = min(3 * p95, 1.05 * seconds.max()) if len(known) else 0.0
     edges = np.linspace(0, end or 1.0, BINS + 1)
     inside = np.minimum(seconds, edges[-1])
     done, not_done = (
@@ -55,18 +55,21 @@ def latency_figure(attempts: pd.DataFrame) -> go.Figure:
         [
             _histogram("completed", edges, done, BLUE),
             _histogram("not completed", edges, not_done, ORANGE),
-            _mark("p50", p50, top, GREEN, "dash"),
-            _mark("p95", p95, top, RED, "dot"),
+            _mark("p50", p50, top, "dash"),
+            _mark("p95", p95, top, "dot"),
         ]
     )
     figure.update_layout(barmode="stack", bargap=0.04, hovermode="x")
     figure.update_xaxes(title="seconds an attempt", range=[0, edges[-1]])
     figure.update_yaxes(title="attempts", rangemode="tozero")
-    beyond = int((seconds > edges[-1]).sum())
-    more = f" ({beyond:,} longer ones in the last bar)" if beyond else ""
+    title = "How long attempts took"
+    if len(known):
+        title = f"How long {counted(len(known), 'attempt')} took"
+    if (seconds > edges[-1]).any():
+        title += f" (last bar: {edges[-2]:,.1f} s and more)"
     return styled(
         figure,
-        f"How long {len(known):,} attempts took{more}",
+        title,
         height=360,
         empty="" if len(known) else _NOTHING_YET,
     )
@@ -113,12 +116,15 @@ def timeline_figure(
         ticktext=[plain_text(name, length=_LABEL_CHARACTERS) for name in called],
         range=[max(len(rows), 1) - 0.4, -0.6],
         showgrid=False,
+        zeroline=False,
         automargin=True,
     )
-    which = f"the last {len(rows)} of {len(begun):,}" if begin else f"{len(rows)}"
+    title = "Who was worked on when"
+    if len(begun) > len(rows):
+        title += f": the last {len(rows)} of {counted(len(begun), 'account')}"
     return styled(
         figure,
-        f"Who was worked on when: {which} accounts",
+        title,
         height=150 + 20 * max(len(rows), 8),
         empty="" if rows else _NOTHING_YET,
     )
@@ -207,13 +213,13 @@ def _histogram(name: str, edges: np.ndarray, counts: np.ndarray, colour: str) ->
     )
 
 
-def _mark(name: str, at: float, top: float, colour: str, dash: str) -> go.Scatter:
+def _mark(name: str, at: float, top: float, dash: str) -> go.Scatter:
     text = "–" if np.isnan(at) else f"{at:,.2f} s"
     return go.Scatter(
         name=f"{name} {text}",
         x=[at, at],
         y=[0, top],
         mode="lines",
-        line={"color": colour, "width": 2, "dash": dash},
+        line={"color": RED, "width": 3, "dash": dash},
         hoverinfo="skip",
     )

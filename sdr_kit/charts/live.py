@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from sdr_kit.charts.look import BLUE, GREEN, ORANGE, RED, as_widget, note, styled
+from sdr_kit.charts.look import BLUE, GREEN, ORANGE, RED, as_widget, say_empty, styled
 from sdr_kit.progress import Sample
 
 _NOTHING_YET = "The run has not begun"
@@ -51,7 +51,7 @@ def run_figure(samples: Sequence[Sample]) -> go.Figure:
     figure.update_yaxes(
         nticks=3, tickformat=",d", autorangeoptions={"include": 2}, row=3, col=1
     )
-    figure.update_xaxes(rangemode="tozero", hoverformat=",.1f", ticksuffix=" s")
+    figure.update_xaxes(rangemode="tozero", hoverformat=",.1f")
     figure.update_xaxes(title="seconds since the start", row=3, col=1)
     styled(figure, "The run over time", height=420)
     draw_live(figure, samples)
@@ -74,7 +74,7 @@ def draw_live(figure: go.Figure, samples: Sequence[Sample]) -> None:
     }
     seconds = np.array([each.seconds for each in samples])  # arrays travel as binary
     with figure.batch_update():
-        note(figure, "" if samples else _NOTHING_YET)
+        say_empty(figure, "" if samples else _NOTHING_YET)
         for trace in figure.data:
             trace.x = seconds
             trace.y = np.array(columns[trace.name])

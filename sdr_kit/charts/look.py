@@ -57,6 +57,7 @@ def styled(figure: go.Figure, title: str, *, height: int, empty: str = "") -> go
             "y": 1,
             "yanchor": "bottom",
             "bgcolor": _NOTHING,
+            "traceorder": "normal",
         },
         hoverlabel={
             "bgcolor": _BOX,
@@ -66,17 +67,41 @@ def styled(figure: go.Figure, title: str, *, height: int, empty: str = "") -> go
         },
         height=height,
         autosize=True,
-        annotations=[_note(empty)],
+        annotations=[
+            {
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0.5,
+                "y": 0.5,
+                "showarrow": False,
+                "font": {"size": 14},
+            }
+        ],
     )
-    axis = {"gridcolor": LINES, "zerolinecolor": LINES, "linecolor": LINES}
-    figure.update_xaxes(**axis, visible=not empty)
-    figure.update_yaxes(**axis, visible=not empty)
+    axis = {
+        "gridcolor": LINES,
+        "zerolinecolor": LINES,
+        "linecolor": LINES,
+        "title_font": {"size": 13},
+        "separatethousands": True,
+    }
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    say_empty(figure, empty)
     return figure
 
 
-def note(figure: go.Figure, empty: str) -> None:
-    """Says in a styled figure that there is nothing to show yet, or no longer."""
-    figure.layout.annotations[0].update(_note(empty))
+def say_empty(figure: go.Figure, empty: str) -> None:
+    """Says in a styled figure why it shows nothing; `""` when it shows something."""
+    figure.layout.annotations[0].update(text=empty, visible=bool(empty))
+    figure.layout.showlegend = not empty
+    figure.update_xaxes(visible=not empty)
+    figure.update_yaxes(visible=not empty)
+
+
+def counted(number: int, noun: str) -> str:
+    """Writes `1 account`, `1,000 accounts`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def plain_text(text: object, *, length: int | None = None) -> str:
@@ -104,22 +129,12 @@ def redraw(widget: go.FigureWidget, figure: go.Figure) -> None:
     """Puts another figure of the same kind into a widget, in one message.
 
     Raises:
-        ValueError: The figure has not the same number of traces: another kind.
+        ValueError: The figure is of another kind: its traces are.
     """
+    shown, wanted = ([trace.type for trace in each.data] for each in (widget, figure))
+    if shown != wanted:
+        raise ValueError(f"the widget shows {shown}, the figure has {wanted}")
     with widget.batch_update():
-        for shown, new in zip(widget.data, figure.data, strict=True):
-            shown.update(new.to_plotly_json())
+        for old, new in zip(widget.data, figure.data, strict=True):
+            old.update(new.to_plotly_json())
         widget.layout.update(figure.layout.to_plotly_json())
-
-
-def _note(text: str) -> dict[str, object]:
-    return {
-        "text": text,
-        "visible": bool(text),
-        "xref": "paper",
-        "yref": "paper",
-        "x": 0.5,
-        "y": 0.5,
-        "showarrow": False,
-        "font": {"size": 14},
-    }

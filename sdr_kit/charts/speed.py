@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from sdr_kit.charts.look import BLUE, LINES, RED, TEXT, styled
+from sdr_kit.charts.look import BLUE, LINES, RED, TEXT, counted, styled
 
 _IDEAL, _MEASURED, _BATCHES = "ideal", "measured", "original's batches"
 _NOTHING_YET = "Nothing has been compared yet"
@@ -103,8 +103,10 @@ def comparison_figure(frame: pd.DataFrame) -> go.Figure:
         ]
     )
     figure.update_xaxes(title="accounts at a time", type="category")
-    number = f"{frame['accounts'].iloc[0]:,} accounts, s" if len(frame) else "S"
-    return _compared(figure, f"{number}equential against parallel", len(frame))
+    title = "One by one against parallel"
+    if len(frame):
+        title += f": {counted(frame['accounts'].iloc[0], 'account')}"
+    return _compared(figure, title, len(frame))
 
 
 def sizes_figure(frame: pd.DataFrame) -> go.Figure:
@@ -126,7 +128,7 @@ def sizes_figure(frame: pd.DataFrame) -> go.Figure:
         "batches_speedup",
         "claimed_speedup",
     )
-    names = [f"{number:,} accounts" for number in frame["accounts"]]
+    names = [counted(number, "account") for number in frame["accounts"]]
     figure = go.Figure(
         [
             _bars(_IDEAL, names, frame["ideal_speedup"], LINES, TEXT),
@@ -136,8 +138,10 @@ def sizes_figure(frame: pd.DataFrame) -> go.Figure:
         ]
     )
     figure.update_xaxes(title="length of the list", type="category")
-    number = f", {frame['concurrency'].iloc[0]} at once" if len(frame) else ""
-    return _compared(figure, f"Sequential against parallel{number}", len(frame))
+    title = "One by one against parallel"
+    if len(frame):
+        title += f": {frame['concurrency'].iloc[0]} at once"
+    return _compared(figure, title, len(frame))
 
 
 def _with(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
@@ -146,7 +150,8 @@ def _with(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
 
 
 def _compared(figure: go.Figure, title: str, rows: int) -> go.Figure:
-    figure.update_layout(barmode="group", hovermode="x unified")
+    figure.update_layout(barmode="group", bargap=0.12, hovermode="x unified")
+    figure.update_xaxes(showgrid=False)
     figure.update_yaxes(title="speedup (× sequential)", rangemode="tozero")
     return styled(figure, title, height=380, empty="" if rows else _NOTHING_YET)
 
@@ -191,7 +196,7 @@ def _bars(
         text=["" if math.isnan(value) else f"{value:.1f}×" for value in y],
         textposition="outside",
         textangle=0,
-        textfont={"color": TEXT},
+        textfont={"color": TEXT, "size": 11},
         hovertemplate="%{y:.2f} ×",
         marker={"color": fill, "line": {"color": line, "width": 1.5}},
         cliponaxis=False,

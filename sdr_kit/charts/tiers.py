@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from sdr_kit.account import PRIORITIES, TIERS
-from sdr_kit.charts.look import BLUE, LINES, ORANGE, TEXT, styled
+from sdr_kit.charts.look import BLUE, LINES, ORANGE, TEXT, counted, styled
 
 _NO_TIER = "none"
 _SKY = "#56B4E9"
@@ -32,21 +32,28 @@ def tiers_figure(frame: pd.DataFrame) -> go.Figure:
     for name, colour in _COLOURS.items():
         chosen = tier == name
         counts = priority[chosen].value_counts().reindex(PRIORITIES, fill_value=0)
-        look = {"name": f"tier {name}", "marker": {"color": colour}}
+        label = "no tier" if name == _NO_TIER else f"tier {name}"
+        look = {"name": label, "marker": {"color": colour}}
         look["hovertemplate"] = "%{y:,} accounts"
-        bar = go.Bar(x=[name], y=[chosen.sum()], showlegend=False, **look)
-        bar.update(text=[f"{chosen.sum():,}"], textposition="outside", textangle=0)
+        number = int(chosen.sum())
+        bar = go.Bar(x=[name], y=[number], showlegend=False, **look)
+        bar.update(text=[f"{number:,}" if number else ""])
+        bar.update(textposition="outside", textangle=0)
         bar.update(textfont={"color": TEXT}, cliponaxis=False)
         figure.add_trace(bar, 1, 1)
         figure.add_trace(go.Bar(x=list(PRIORITIES), y=counts.to_numpy(), **look), 1, 2)
     figure.update_layout(barmode="stack", hovermode="x unified")
     figure.update_yaxes(title="accounts", rangemode="tozero", col=1)
     figure.update_yaxes(rangemode="tozero", col=2)
+    figure.update_xaxes(showgrid=False)
     figure.update_xaxes(title="tier", type="category", col=1)
     figure.update_xaxes(title="priority (10 is highest)", dtick=1, col=2)
+    title = "Tiers and priorities"
+    if len(known):
+        title += f" of {counted(len(known), 'account')}"
     return styled(
         figure,
-        f"Tiers and priorities of {len(known):,} accounts",
+        title,
         height=340,
         empty="" if len(known) else "No account has a tier or a priority yet",
     )

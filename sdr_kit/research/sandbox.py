@@ -95,6 +95,11 @@ class Sandbox(ReadyMadeResearcher):
         """How the researcher is called on screen."""
         return "Sandbox"
 
+    @property
+    def time_scale(self) -> float:
+        """By how much all its times are shrunk or stretched."""
+        return self.options.time_scale
+
     def __repr__(self) -> str:
         return f"Sandbox({self.options!r})"
 
