@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent import futures
 from concurrent.futures import Future
 from functools import cached_property
 from typing import Any, TypeVar
 
 import pandas as pd
 
-from sdr_kit.account import Account, Edit, Outcome
-from sdr_kit.accounts import Accounts, check_accounts
+from sdr_kit.account import Attempt, Edit, Outcome
+from sdr_kit.accounts import Accounts
 from sdr_kit.engine import Engine
-from sdr_kit.memory_store import MemoryStore
-from sdr_kit.names import account_key
+from sdr_kit.plan import Plan, edits_by_position
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Settings
-from sdr_kit.store import AnyStore, open_store
-from sdr_kit.worker import Researcher, check_researcher
+from sdr_kit.store import AnyStore
+from sdr_kit.worker import Researcher
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class Run:
         priority_score, the research columns, error_kind, error_message, cost_usd. It
         is the same frame each time, until a person sets something.
         """
-        edits = _edits_by_position(self._accounts, self._store)
+        edits = edits_by_position(self._accounts, self._store)
         if self._frame is None or self._frame[0] != edits:
             outcomes = self._store.results(self.job_id)
             frame = results_frame(self._accounts.frame, outcomes, edits=edits)
@@ -112,7 +112,7 @@ async def process(
         ValueError: Mode, concurrency or a setting outside its range.
         StoreError: The database cannot be used.
     """
-    plan = _Plan(accounts, researcher, mode, concurrency, store, settings)
+    plan = Plan(accounts, researcher, mode, concurrency, store, settings)
     if plan.blocks:
         engine = await asyncio.to_thread(plan.engine, attended=False)
     else:
@@ -135,8 +135,8 @@ def start(
     The arguments and errors are those of `process`. A script waits for the job at its
     end, unless it was cancelled.
     """
-    plan = _Plan(accounts, researcher, mode, concurrency, store, settings)
-    return Job(plan.engine(attended=True), plan)
+    plan = Plan(accounts, researcher, mode, concurrency, store, settings)
+    return Job(plan.engine(attended=True), plan, limit=plan.limit)
 
 
 class Job:
@@ -146,11 +146,13 @@ class Job:
         id: The job's number in the store.
     """
 
-    def __init__(self, engine: Engine, plan: _Plan) -> None:
+    def __init__(self, engine: Engine, plan: Plan, *, limit: int) -> None:
         self.id = plan.job_id
         self._engine = engine
         self._plan = plan
-        self._limit = plan.limit
+        self._limit = limit
+        self._next: Job | None = None  # where the job went on
+        self._retrying = threading.Lock()
         self._ended: Future[Run] = Future()
         self._loop: asyncio.AbstractEventLoop
         began = threading.Event()
@@ -159,6 +161,16 @@ class Job:
         )
         thread.start()
         began.wait()
+
+    @property
+    def researcher_name(self) -> str:
+        """Who does the research."""
+        return self._plan.researcher_name
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether what the researcher says is invented."""
+        return bool(getattr(self._plan.researcher, "synthetic", False))
 
     @property
     def concurrency(self) -> int:
@@ -185,7 +197,7 @@ class Job:
     @property
     def history(self) -> Sequence[Sample]:
         """The run over time, in at most 1,000 samples."""
-        return self._engine.history.samples
+        return self._engine.tally.history.samples
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -193,8 +205,23 @@ class Job:
         plan = self._plan
         outcomes = plan.store.results(self.id)
         at_work = tuple(self._engine.at_work)
-        edits = _edits_by_position(plan.accounts, plan.store)
+        edits = edits_by_position(plan.accounts, plan.store)
         return results_frame(plan.accounts.frame, outcomes, at_work, edits)
+
+    @property
+    def attempts(self) -> pd.DataFrame:
+        """One row an attempt so far; the columns are those of `Attempt`."""
+        return attempts_frame(self._plan.store.attempts(self.id))
+
+    def attempts_of(self, position: int) -> list[Attempt]:
+        """Reads every attempt at one account, the first one first."""
+        return self._plan.store.attempts(self.id, position=position)
+
+    def unfinished(self) -> list[int]:
+        """Reads the positions of the accounts that have no result yet."""
+        ended = self._plan.store.statuses(self.id)
+        places = range(len(self._plan.accounts))
+        return [place for place in places if place not in ended]
 
     @property
     def at_work(self) -> frozenset[int]:
@@ -225,6 +252,40 @@ class Job:
     def cancel(self) -> None:
         """Ends the run; accounts in flight return to pending."""
         self._tell(self._engine.cancel)
+
+    def retry(self, positions: Iterable[int] | None = None) -> Job:
+        """Takes up the job again, once it has ended, on accounts without research.
+
+        Their attempts are counted on, and so are the job's clock, books and history,
+        but for the time between. A retried account is pending until it ends again,
+        also when the process is killed meanwhile.
+
+        Args:
+            positions: Failed or unfinished accounts by their places in the list
+                (`unfinished()` is what a cancelled run left); None is all that failed.
+
+        Returns:
+            A new handle of the same job. An older one hands later retries on to it.
+
+        Raises:
+            RuntimeError: The job has not ended.
+            ValueError: There is nothing to retry, or a position is completed or none
+                of the list.
+            StoreError: The database cannot be used.
+        """
+        with self._retrying:
+            if self._next is None:
+                if not self.progress.ended:
+                    raise RuntimeError(
+                        f"job {self.id} has not ended; cancel it or wait for it first"
+                    )
+                futures.wait([self._ended])  # its thread is about to end too
+                engine = self._plan.engine_for_retry(
+                    positions, limit=self._limit, so_far=self._engine.tally
+                )
+                self._next = Job(engine, self._plan, limit=self._limit)
+                return self._next
+        return self._next.retry(positions)
 
     def wait(self, timeout: float | None = None) -> Run:
         """Blocks until the job has ended and gives its run.
@@ -290,61 +351,3 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
 
     nest_asyncio2.apply(loop)
     return loop.run_until_complete(coroutine)
-
-
-class _Plan:
-    """What a caller asked for, checked before anything is opened."""
-
-    def __init__(
-        self,
-        accounts: Accounts,
-        researcher: Researcher,
-        mode: str | None,
-        concurrency: int | None,
-        store: AnyStore | str | None,
-        settings: Settings | None,
-    ) -> None:
-        self.accounts = check_accounts(accounts)
-        self.researcher = check_researcher(researcher)
-        self.settings = settings or Settings()
-        self.limit = self.settings.chosen_concurrency(mode, concurrency)
-        self._where = store
-        self.store: AnyStore
-        self.job_id = 0
-
-    @property
-    def blocks(self) -> bool:
-        """Whether `engine` waits for a disk."""
-        return self._where != "memory" and not isinstance(self._where, MemoryStore)
-
-    def engine(self, *, attended: bool) -> Engine:
-        """Notes the job in the store and gives what will run it."""
-        rows: tuple[Account, ...] = tuple(self.accounts)
-        self.store = open_store(self._where, self.settings)
-        name = getattr(self.researcher, "name", None)
-        name = name or getattr(self.researcher, "__name__", None)
-        self.job_id = self.store.create_job(
-            rows,
-            researcher=str(name or type(self.researcher).__name__),
-            concurrency=self.limit,
-        )
-        return Engine(
-            rows,
-            self.researcher,
-            limit=self.limit,
-            settings=self.settings,
-            store=self.store,
-            job_id=self.job_id,
-            attended=attended,
-        )
-
-
-def _edits_by_position(accounts: Accounts, store: AnyStore) -> dict[int, Edit]:
-    """Gives what people have set for these accounts; one query when that is nothing."""
-    edits = store.edits()
-    keys = _keys(accounts) if edits else []
-    return {position: edits[key] for position, key in enumerate(keys) if key in edits}
-
-
-def _keys(accounts: Accounts) -> list[str]:
-    return [account_key(each.company_name, each.domain) for each in accounts]

@@ -24,10 +24,9 @@ import anyio
 
 from sdr_kit.account import Account, Attempt, AttemptOutcome, Outcome, Research
 from sdr_kit.errors import StoreError, Verdict, classify
-from sdr_kit.feed import Feed
+from sdr_kit.feed import NOTHING_TRIED, Feed, Tried
 from sdr_kit.limits import Backoff, Gate
 from sdr_kit.progress import (
-    History,
     Progress,
     RunSummary,
     Sample,
@@ -46,15 +45,17 @@ BREATH_SECONDS = 0.02  # a researcher that never suspends may keep the loop so l
 
 
 class Engine:
-    """Works through a list of accounts, once.
+    """Works through a list of accounts, or the chosen ones of a list, once.
 
     Args:
-        accounts: What to research; each one's `position` is its index here.
+        accounts: What to research; `position` is the place in the whole list.
         researcher: See `sdr_kit.process`.
         limit: How many at once, to begin with.
         settings: Retries, waits, delays.
         store: Where outcomes go.
         job_id: The job in that store.
+        so_far: The books of the job when it is taken up again; None begins them.
+        tried: Attempts made before at accounts that have no result.
         attended: Whether somebody can answer when the run pauses by itself to ask;
             if not, it stops instead.
         rng: Where the jitter of the waits comes from.
@@ -70,6 +71,8 @@ class Engine:
         store: AnyStore,
         job_id: int,
         attended: bool,
+        so_far: Tally | None = None,
+        tried: Tried = NOTHING_TRIED,
         rng: random.Random | None = None,
     ) -> None:
         backoff = Backoff(
@@ -77,7 +80,7 @@ class Engine:
             maximum=settings.retry_max_seconds,
             rng=rng or random.Random(),  # noqa: S311 (jitter, not a secret)
         )
-        self.history = History()
+        self.tally = so_far or Tally(total=len(accounts), slots=limit)
         self.at_work: dict[int, Account] = {}  # by position
         self._accounts = accounts
         self._researcher = researcher
@@ -95,14 +98,15 @@ class Engine:
             max_refused=settings.max_hold_seconds,
             backoff=backoff,
         )
-        self._feed = Feed(accounts, now=0.0)
-        self._tally = Tally(total=len(accounts), slots=limit)
+        self._tried = tried
+        self._feed = Feed(accounts, now=0.0, tried=tried)
+        self._left_alone = self.tally.pending - len(accounts)  # pending, and not ours
         self._end: tuple[State, str | None] | None = None  # how it is to end, and why
         self._ended_at: float | None = None
         self._over = False  # nothing will change any more
         self._in_flight = 0  # accounts started and not yet committed
         self._clock: Callable[[], float] = lambda: 0.0
-        self._began = 0.0
+        self._began = -self.tally.seconds  # the clock goes on where it ended
         self._breathed = 0.0
         self._workers: set[asyncio.Task[None]] = set()
         self._wake: asyncio.TimerHandle | None = None
@@ -117,34 +121,35 @@ class Engine:
 
     def progress(self) -> Progress:
         """Takes a snapshot of the run."""
-        completed, failed = self._tally.counts
+        completed, failed = self.tally.counts
         ended_at = self._ended_at
         now = (self._clock() if ended_at is None else ended_at) - self._began
         state, reason = self._state()
-        rate = self._tally.rate.per_minute(now)
-        pending = len(self._accounts) - completed - failed
+        rate = self.tally.rate.per_minute(now)
+        pending = self.tally.total - completed - failed
+        left = pending - self._left_alone
         return Progress(
             state=state,
             reason=reason,
-            total=len(self._accounts),
+            total=self.tally.total,
             completed=completed,
             failed=failed,
             pending=pending,
             in_flight=self._in_flight,
             running=len(self.at_work),
             waiting=self._feed.waiting,
-            retries=self._tally.retries,
+            retries=self.tally.retries,
             limit=self._gate.limit,
             accounts_per_minute=rate,
             seconds=now,
-            eta_seconds=60 * pending / rate if rate and state == "running" else None,
+            eta_seconds=60 * left / rate if rate and state == "running" else None,
         )
 
     def summary(self) -> RunSummary:
         """Says what the run has come to."""
         now = self.progress()
         stopped = None if now.state == "finished" else now.reason
-        return self._tally.summary(seconds=now.seconds, stopped=stopped)
+        return self.tally.summary(seconds=now.seconds, stopped=stopped)
 
     # Requests: on the run's loop.
 
@@ -186,7 +191,7 @@ class Engine:
             Exception: A bug, or the researcher could not be entered.
         """
         self._clock = asyncio.get_running_loop().time
-        self._began = self._clock()
+        self._began = self._clock() - self.tally.seconds
         self._done = asyncio.Event()
         self._opening = anyio.CancelScope()
         try:
@@ -215,8 +220,9 @@ class Engine:
         return researcher if again else nullcontext()
 
     async def _work_through(self) -> None:
-        self._began = self._breathed = self._clock()
-        self._feed = Feed(self._accounts, now=self._began)
+        now = self._breathed = self._clock()
+        self._began = now - self.tally.seconds
+        self._feed = Feed(self._accounts, now=now, tried=self._tried)
         self._slots_changed()  # it may have been paused before it began
         logger.info("started job=%d accounts=%d", self._job_id, len(self._accounts))
         try:
@@ -318,7 +324,7 @@ class Engine:
             ended=now,
         )
         del self.at_work[record.position]
-        self._tally.attempted(record)
+        self.tally.attempted(record)
         self._tell_gate(work, record, verdict, now)
         ended = self._maybe_outcome(work, result, now)
         self._in_flight -= ended is None
@@ -417,7 +423,7 @@ class Engine:
             self._done.set()
 
     def _committed(self, outcomes: Sequence[Outcome]) -> None:
-        self._tally.committed(outcomes, now=self._clock() - self._began)
+        self.tally.committed(outcomes, now=self._clock() - self._began)
         self._in_flight -= len(outcomes)
         if self._starved:
             self._starved = False
@@ -425,7 +431,7 @@ class Engine:
 
     def _slots_changed(self) -> None:
         slots = 0 if self._gate.paused else self._gate.limit
-        self._tally.slots.change(self._clock() - self._began, slots)
+        self.tally.slots.change(self._clock() - self._began, slots)
 
     def _state(self) -> tuple[State, str | None]:
         if self._over:
@@ -443,7 +449,7 @@ class Engine:
 
     def _sample(self) -> None:
         now = self.progress()
-        self.history.add(
+        self.tally.history.add(
             Sample(
                 seconds=now.seconds,
                 accounts_per_minute=now.accounts_per_minute,
@@ -457,15 +463,15 @@ class Engine:
     def _sample_again(self) -> None:
         self._sample()
         loop = asyncio.get_running_loop()
-        self._sampling = loop.call_later(self.history.every, self._sample_again)
+        self._sampling = loop.call_later(self.tally.history.every, self._sample_again)
 
     async def _note_end(self) -> None:
         if self._ended_at is None:  # it never began
             self._ended_at = self._clock()
-        if self._end is not None and not self.progress().pending:
+        if self._end is not None and self.tally.pending == self._left_alone:
             self._end = None  # the last account had ended when it was to be stopped
         state, reason = self._end or ("finished", None)
-        seconds = self._ended_at - self._began
+        seconds = self.tally.seconds = self._ended_at - self._began
         logger.info("%s job=%d seconds=%.1f", state, self._job_id, seconds)
         try:
             await self._writer.end_job(state=state, reason=reason, seconds=seconds)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from sdr_kit.account import Account
 from sdr_kit.errors import Verdict
 from sdr_kit.worker import Work
+
+# By position: how many calls an account has had without a result, and their seconds.
+Tried = Mapping[int, tuple[int, float]]
+NOTHING_TRIED: Tried = MappingProxyType({})
 
 
 class Feed:
@@ -18,15 +23,28 @@ class Feed:
     Args:
         accounts: The list, in its order.
         now: Since when all of them could start, on the run's clock.
+        tried: What an earlier run of the same list has tried.
     """
 
-    def __init__(self, accounts: Sequence[Account], *, now: float) -> None:
-        self._untouched: Iterator[Account] = iter(accounts)
-        self._left = len(accounts)
+    def __init__(
+        self, accounts: Sequence[Account], *, now: float, tried: Tried = NOTHING_TRIED
+    ) -> None:
+        untouched = accounts
+        if tried:
+            untouched = [each for each in accounts if each.position not in tried]
+        self._untouched: Iterator[Account] = iter(untouched)
+        self._left = len(untouched)
         self._began = now
         self._retries: list[tuple[float, int, Work]] = []  # a heap by due time
         self._parked: list[tuple[Work, Verdict]] = []
         self._order = itertools.count()  # accounts due together keep their order
+        for account in accounts:
+            if account.position in tried:
+                attempts, seconds = tried[account.position]
+                work = Work(
+                    account=account, ready_at=now, attempts=attempts, seconds=seconds
+                )
+                self.put_back(work, due=now)
 
     @property
     def empty(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from sdr_kit.account import Account, Attempt, Edit, Outcome
+from sdr_kit.account import Account, Attempt, Edit, Outcome, Status
 
 # Writes a batch of attempts and outcomes of one job, all of it or nothing.
 Record = Callable[[Sequence[Attempt], Sequence[Outcome]], None]
@@ -47,6 +47,24 @@ class MemoryStore:
     ) -> None:
         """Does nothing: nobody can ask for the job later."""
 
+    def reopen(self, job_id: int, positions: Iterable[int]) -> None:
+        """Makes failed accounts pending again; their attempts stay."""
+        outcomes = self._outcomes[job_id]
+        with self._lock:
+            for position in positions:
+                if position in outcomes and outcomes[position].status == "failed":
+                    del outcomes[position]
+
+    def tried(self, job_id: int) -> dict[int, tuple[int, float]]:
+        """Gives the attempts and their seconds of the accounts without a result."""
+        ended = self.statuses(job_id)
+        tried: dict[int, tuple[int, float]] = {}
+        for each in self.attempts(job_id):
+            if each.position not in ended:
+                _, seconds = tried.get(each.position, (0, 0.0))
+                tried[each.position] = (each.number, seconds + each.seconds)
+        return tried
+
     def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
         """Gives a function that keeps a batch, and one that does nothing."""
         outcomes_by_position = self._outcomes[job_id]
@@ -80,10 +98,18 @@ class MemoryStore:
         ]
         return chosen[:limit]
 
-    def attempts(self, job_id: int) -> list[Attempt]:
-        """Gives every attempt of a job, by account and number."""
+    def statuses(self, job_id: int) -> dict[int, Status]:
+        """Gives which accounts have ended, and how, by position."""
+        with self._lock:
+            outcomes = dict(self._outcomes[job_id])
+        return {position: each.status for position, each in outcomes.items()}
+
+    def attempts(self, job_id: int, *, position: int | None = None) -> list[Attempt]:
+        """Gives the attempts of a job, or of one account, by account and number."""
         with self._lock:
             attempts = list(self._attempts[job_id])
+        if position is not None:
+            attempts = [each for each in attempts if each.position == position]
         return sorted(attempts, key=lambda each: (each.position, each.number))
 
     def edit(self, key: str, edit: Edit) -> None:

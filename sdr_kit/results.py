@@ -81,7 +81,7 @@ def results_frame(
         for position, value in _set_by_people(edits, name).items():
             own[name][position] = value
     source = _with_values(source, "owner", _set_by_people(edits, "owner"))
-    behind = AFTER_RESEARCH
+    behind: tuple[str, ...] = AFTER_RESEARCH
     notes = _set_by_people(edits, NOTES)
     if NOTES in source.columns:
         source = _with_values(source, NOTES, notes)

@@ -30,7 +30,7 @@ import tenacity
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from sdr_kit import schema
-from sdr_kit.account import Account, Attempt, Edit, Outcome
+from sdr_kit.account import Account, Attempt, Edit, Outcome, Status
 from sdr_kit.errors import StoreError
 from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.settings import Settings
@@ -124,6 +124,48 @@ class Store:
         end = job.values(state=state, reason=reason, seconds=seconds)
         self._write(lambda connection: connection.execute(end))
 
+    def reopen(self, job_id: int, positions: Iterable[int]) -> None:
+        """Makes failed accounts pending again, all in one transaction.
+
+        Their attempts stay. What is completed stays, whoever names it: it is paid for.
+        """
+        job = schema.jobs.update().where(schema.jobs.c.id == job_id)
+        begin = job.values(state="running", reason=None)
+        results = schema.results.c
+        failed = schema.results.delete().where(
+            results.job_id == job_id,
+            results.status == "failed",
+            results.position.in_(_listed(positions)),
+        )
+
+        def reopen(connection: sa.Connection) -> None:
+            connection.execute(failed)
+            connection.execute(begin)
+
+        self._write(reopen)
+
+    def tried(self, job_id: int) -> dict[int, tuple[int, float]]:
+        """Reads what was tried of the accounts that have no result.
+
+        Returns:
+            By position: how many attempts were made, and their seconds together.
+        """
+        tried, ended = schema.attempts.c, schema.results.c
+        result = sa.select(ended.position).where(
+            ended.job_id == tried.job_id, ended.position == tried.position
+        )
+        query = (
+            sa.select(
+                tried.position,
+                sa.func.max(tried.number).label("attempts"),
+                sa.func.sum(tried.seconds).label("seconds"),
+            )
+            .where(tried.job_id == job_id, ~result.exists())
+            .group_by(tried.position)
+        )
+        rows = self._read(query)
+        return {row.position: (row.attempts, row.seconds) for row in rows}
+
     def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
         """Opens the one connection a run writes through.
 
@@ -181,10 +223,24 @@ class Store:
             query = query.where(table.status == status)
         return [schema.outcome_of(row) for row in self._read(query.limit(limit))]
 
-    def attempts(self, job_id: int) -> list[Attempt]:
-        """Reads every attempt of a job, by account and number."""
-        query = sa.select(schema.attempts).where(schema.attempts.c.job_id == job_id)
-        query = query.order_by(schema.attempts.c.position, schema.attempts.c.number)
+    def statuses(self, job_id: int) -> dict[int, Status]:
+        """Reads which accounts have ended, and how, by position."""
+        table = schema.results.c
+        query = sa.select(table.position, table.status).where(table.job_id == job_id)
+        return {row.position: row.status for row in self._read(query)}
+
+    def attempts(self, job_id: int, *, position: int | None = None) -> list[Attempt]:
+        """Reads the attempts of a job, by account and number.
+
+        Args:
+            job_id: The job.
+            position: One account's alone; None is all.
+        """
+        table = schema.attempts.c
+        query = sa.select(schema.attempts).where(table.job_id == job_id)
+        query = query.order_by(table.position, table.number)
+        if position is not None:
+            query = query.where(table.position == position)
         return [schema.attempt_of(row) for row in self._read(query)]
 
     def edit(self, key: str, edit: Edit) -> None:
@@ -207,9 +263,7 @@ class Store:
         """Reads what people have set, by key; None is all of it."""
         query = sa.select(schema.edits)
         if keys is not None:
-            # One parameter, where thousands may be too many for a statement.
-            wanted = sa.func.json_each(json.dumps(list(keys))).table_valued("value")
-            query = query.where(schema.edits.c.key.in_(sa.select(wanted.c.value)))
+            query = query.where(schema.edits.c.key.in_(_listed(keys)))
         return dict(schema.edit_of(row) for row in self._read(query))
 
     def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
@@ -322,6 +376,12 @@ def _insert(
             f"INSERT OR REPLACE INTO {table.name} VALUES ({marks})",  # noqa: S608
             rows,
         )
+
+
+def _listed(values: Iterable[object]) -> sa.Select[Any]:
+    """One parameter, where thousands may be too many for a statement."""
+    rows = sa.func.json_each(json.dumps(list(values))).table_valued("value")
+    return sa.select(rows.c.value)
 
 
 def _is_busy(error: BaseException) -> bool:

@@ -2,33 +2,60 @@
 
 The engine tells it what was attempted and what is committed; times are seconds from
 the start of the run. It is read from other threads, so what belongs together is
-replaced as one.
+replaced as one. A job that is taken up again goes on with what it had come to, and the
+time between does not count.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 from sdr_kit.account import Attempt, Outcome
-from sdr_kit.progress import Rate, RunSummary, SlotMeter
+from sdr_kit.progress import History, Rate, RunSummary, SlotMeter
 
 
 class Tally:
     """Counts a run.
 
     Args:
-        total: Accounts in the run.
+        total: Accounts in the list.
         slots: How many may run at once, to begin with.
+
+    Attributes:
+        total: Accounts in the list.
+        counts: How many are committed as completed, and as failed.
+        seconds: How long the run took, once it has ended.
+        history: The run over time.
     """
 
     def __init__(self, *, total: int, slots: int) -> None:
-        self.counts = (0, 0)  # accounts committed as completed, as failed
+        self.total = total
+        self.counts = (0, 0)
+        self.seconds = 0.0
+        self.history = History()
         self.retries = 0
         self.rate = Rate()
         self.slots = SlotMeter(now=0.0, slots=slots)
-        self._total = total
         self._cost_usd = 0.0
         self._work_seconds = 0.0
+
+    @property
+    def pending(self) -> int:
+        """Accounts without a committed result."""
+        completed, failed = self.counts
+        return self.total - completed - failed
+
+    def reopened(self, *, completed: int, failed: int) -> Tally:
+        """Gives the books for taking the run up again.
+
+        Args:
+            completed: Accounts that stay completed.
+            failed: Accounts that stay failed; all others are pending.
+        """
+        again = copy.deepcopy(self)
+        again.counts = (completed, failed)
+        return again
 
     def attempted(self, attempt: Attempt) -> None:
         """Counts a call of the researcher."""
@@ -50,10 +77,10 @@ class Tally:
         done = completed + failed
         slot_seconds = self.slots.slot_seconds(seconds)
         return RunSummary(
-            total=self._total,
+            total=self.total,
             completed=completed,
             failed=failed,
-            pending=self._total - done,
+            pending=self.total - done,
             reused=0,
             seconds=seconds,
             accounts_per_minute=60 * done / seconds if seconds else 0.0,

@@ -353,3 +353,168 @@ def test_the_options_are_those_of_the_contract() -> None:
             parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in options
         )
     assert isinstance(Job.progress, property)
+
+
+class Moody:
+    """Fails for the accounts it is told to."""
+
+    name = "moody"
+    synthetic = True
+
+    def __init__(self, *failing: int) -> None:
+        self.failing = set(failing)
+        self.calls: list[int] = []
+
+    async def __call__(self, account: Account) -> dict[str, str]:
+        self.calls.append(account.position)
+        await asyncio.sleep(0.01)
+        if account.position in self.failing:
+            raise ValueError(f"no website of {account.company_name}")
+        return {"summary": account.company_name}
+
+
+@pytest.mark.parametrize("where", ["memory", None])
+def test_retry_works_again_on_what_failed_in_the_same_job(where: str | None) -> None:
+    moody = Moody(1, 4)
+    job = sdr_kit.start(made_up(6), moody, concurrency=2, store=where)
+    first = job.wait(5)
+    assert (first.summary.completed, first.summary.failed) == (4, 2)
+    before, moody.calls = list(job.history), []
+    moody.failing = {4}
+    again = job.retry()
+    run = again.wait(5)
+    assert moody.calls == [1, 4]
+    assert (again.id, again.concurrency) == (job.id, 2)
+    assert run.job_id == job.id
+    summary = run.summary
+    assert (summary.total, summary.completed, summary.failed) == (6, 5, 1)
+    assert (summary.pending, summary.retries) == (0, 2)
+    assert summary.seconds > first.summary.seconds
+    assert list(run.frame["status"]) == ["completed"] * 4 + ["failed", "completed"]
+    assert list(run.frame["attempts"]) == [1, 2, 1, 1, 2, 1]
+    assert [each.number for each in again.attempts_of(1)] == [1, 2]
+    assert again.attempts_of(1)[1].started >= first.summary.seconds
+    assert list(again.attempts["number"]) == [1, 1, 2, 1, 1, 1, 2, 1]
+    assert list(again.history)[: len(before)] == before
+    seconds = [each.seconds for each in again.history]
+    assert seconds == sorted(seconds)
+    # The old handle says what it came to, and hands the next retry on.
+    assert job.progress.failed == 2
+    moody.failing = set()
+    assert job.retry().wait(5).summary.completed == 6
+
+
+def test_the_time_between_two_runs_of_a_job_does_not_count() -> None:
+    job = sdr_kit.start(made_up(2), Moody(1), store="memory")
+    first = job.wait(5).summary.seconds
+    time.sleep(0.3)
+    began = time.monotonic()
+    again = job.retry()
+    both = again.wait(5).summary.seconds
+    assert first < both <= first + time.monotonic() - began
+    assert first <= again.attempts["started"].max() <= both
+
+
+def test_the_books_balance_from_the_first_moment_of_a_retry() -> None:
+    doorman = Doorman()
+    job = sdr_kit.start(made_up(6), doorman, concurrency=2, store="memory")
+    until(lambda: doorman.inside == 2)
+    job.cancel()
+    job.wait(5)
+    assert job.unfinished() == [0, 1, 2, 3, 4, 5]
+    again = job.retry([1, 4])
+    until(lambda: doorman.inside == 2)
+    now = again.progress
+    assert (now.total, now.completed, now.failed, now.pending) == (6, 0, 0, 6)
+    assert list(again.frame["status"]).count("processing") == 2
+    doorman.open.set()
+    summary = again.wait(5).summary
+    assert (summary.completed, summary.pending) == (2, 4)
+    assert again.unfinished() == [0, 2, 3, 5]
+    assert again.progress.state == "finished"
+    # 1 was called before it was cancelled, 4 was not.
+    assert [each.outcome for each in again.attempts_of(1)] == ["cancelled", "completed"]
+    assert list(again.frame["attempts"])[1::3] == [2, 1]
+
+
+def test_what_a_stopped_run_left_goes_on() -> None:
+    moody = Moody(*range(30))
+    settings = Settings()
+    job = sdr_kit.start(
+        made_up(30), moody, concurrency=1, store="memory", settings=settings
+    )
+    until(lambda: job.progress.state == "paused")
+    job.cancel()
+    job.wait(5)
+    moody.failing = set()
+    run = job.retry(job.unfinished()).wait(5)
+    assert (run.summary.completed, run.summary.failed) == (20, 10)
+    assert run.summary.stopped is None
+
+
+def test_a_running_job_is_not_retried() -> None:
+    doorman = Doorman()
+    job = sdr_kit.start(made_up(2), doorman, store="memory")
+    until(lambda: doorman.inside == 2)
+    with pytest.raises(RuntimeError, match="has not ended"):
+        job.retry()
+    job.cancel()
+    job.wait(5)
+    again = job.retry([0])
+    with pytest.raises(RuntimeError, match="has not ended"):
+        job.retry([1])
+    doorman.open.set()
+    again.wait(5)
+
+
+@pytest.mark.parametrize(
+    ("positions", "said"),
+    [
+        (None, "nothing to retry"),
+        ([], "nothing to retry"),
+        ([3], "position 3 is none of the list; it has 0 to 2"),
+        ([-1], "position -1 is none of the list"),
+        ([0], "the account at position 0 is completed"),
+    ],
+)
+def test_only_failed_and_unfinished_accounts_of_the_list_are_retried(
+    positions: list[int] | None, said: str
+) -> None:
+    job = sdr_kit.start(made_up(3), quick, store="memory")
+    job.wait(5)
+    with pytest.raises(ValueError, match=said):
+        job.retry(positions)
+    with pytest.raises(TypeError):
+        job.retry(["0"])  # type: ignore[list-item]
+    assert list(job.frame["status"]) == ["completed"] * 3
+
+
+def test_a_killed_retry_leaves_its_accounts_pending(tmp_path: Path) -> None:
+    code = """
+import asyncio, os, sdr_kit, pandas
+accounts = sdr_kit.load_accounts(pandas.DataFrame({"company_name": ["A", "B", "C"]}))
+calls = []
+async def research(account):
+    calls.append(account.position)
+    if len(calls) > 3:
+        os._exit(0)
+    if account.position == 1:
+        raise ValueError("no")
+    return {}
+job = sdr_kit.start(accounts, research, store="sqlite:///killed.db")
+job.wait()
+job.retry().wait()
+"""
+    in_a_process(code)
+    store = Store(f"sqlite:///{tmp_path / 'killed.db'}")
+    assert store.statuses(1) == {0: "completed", 2: "completed"}
+    assert store.tried(1).keys() == {1}
+
+
+def test_a_job_says_who_does_the_research() -> None:
+    job = sdr_kit.start(made_up(1), Moody(), store="memory")
+    assert (job.researcher_name, job.synthetic) == ("moody", True)
+    job.wait(5)
+    plain = sdr_kit.start(made_up(1), quick, store="memory")
+    assert (plain.researcher_name, plain.synthetic) == ("quick", False)
+    plain.wait(5)

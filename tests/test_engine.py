@@ -18,6 +18,7 @@ from sdr_kit.benchmark import ideal_seconds
 from sdr_kit.engine import Engine
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.progress import Progress
+from sdr_kit.tally import Tally
 from sdr_kit.worker import Researcher
 from sdr_kit.writer import UNCOMMITTED
 from tests.accounts import made_up
@@ -70,17 +71,32 @@ class Watched:
         store: MemoryStore | None = None,
         **settings: Any,
     ) -> None:
-        store = store or MemoryStore()
-        self.job_id = store.create_job((), researcher="test", concurrency=limit)
-        self.store = store
-        self.engine = Engine(
-            tuple(made_up(number)),
-            researcher,
+        self.store = store or MemoryStore()
+        self.job_id = self.store.create_job((), researcher="test", concurrency=limit)
+        self.accounts = tuple(made_up(number))
+        self.researcher = researcher
+        self.settings = Settings(**{"max_concurrency": 1000, **settings})
+        self.engine = self._engine(self.accounts, limit, None)
+
+    def reopen(self, positions: range, *, completed: int, limit: int) -> None:
+        """Takes the job up again, with another engine."""
+        accounts = self.accounts[positions.start : positions.stop]
+        books = self.engine.tally.reopened(completed=completed, failed=0)
+        self.engine = self._engine(accounts, limit, books)
+
+    def _engine(
+        self, accounts: tuple[Account, ...], limit: int, so_far: Tally | None
+    ) -> Engine:
+        return Engine(
+            accounts,
+            self.researcher,
             limit=limit,
-            settings=Settings(**{"max_concurrency": 1000, **settings}),
-            store=store,
+            settings=self.settings,
+            store=self.store,
             job_id=self.job_id,
             attended=True,
+            so_far=so_far,
+            tried=self.store.tried(self.job_id),
             rng=random.Random(7),
         )
 
@@ -514,7 +530,7 @@ async def test_a_researcher_is_entered_for_the_run_and_left_at_its_end() -> None
 async def test_the_live_history_shows_the_run() -> None:
     watched = Watched(40, taking([1.0] * 40), limit=4)
     await watched.run((5.0, lambda: watched.engine.resize(8)))
-    history = watched.engine.history.samples
+    history = watched.engine.tally.history.samples
     assert history[0].running == 4
     assert history[-1].running == 0
     assert {each.limit for each in history} == {4, 8}
@@ -645,3 +661,44 @@ async def test_a_run_whose_last_account_ended_was_not_stopped_early() -> None:
     result = await run(10, research, 1)
     assert result.summary.failed == 10
     assert result.summary.stopped is None
+
+
+async def test_a_job_that_is_taken_up_again_goes_on_with_its_clock_and_books() -> None:
+    """As if nothing had been between: ten accounts of 1 s, two at a time."""
+    watched = Watched(10, taking([1.0] * 10), limit=2)
+    before = watched.engine
+    await watched.run((2.5, before.cancel))
+    assert before.summary().seconds == 2.5
+    await asyncio.sleep(100)
+    watched.reopen(range(4, 10), completed=4, limit=2)
+    seen = await watched.run()
+    for each in seen:
+        assert each.completed + each.failed + each.pending == each.total == 10
+    assert seen[0].completed == 4
+    assert seen[0].seconds == 2.5
+    summary = watched.engine.summary()
+    assert (summary.completed, summary.seconds) == (10, pytest.approx(5.5))
+    assert summary.speedup == pytest.approx((10 + 2 * 0.5) / 5.5)
+    assert summary.efficiency == pytest.approx(1)
+    assert summary.retries == 2
+    assert summary.accounts_per_minute == pytest.approx(60 * 10 / 5.5)
+    attempts = watched.store.attempts(watched.job_id)
+    again = [each.started for each in attempts if each.number == 2]
+    assert again == pytest.approx([2.5, 2.5])
+    assert max(each.started for each in attempts) == pytest.approx(4.5)
+    outcomes = watched.store.results(watched.job_id)
+    twice = [each.seconds for each in outcomes if each.attempts == 2]
+    assert twice == pytest.approx([1.5, 1.5])
+    assert max(each.finished for each in outcomes) == pytest.approx(5.5)
+    # The engine that ended keeps what it came to.
+    assert before.progress().completed == 4
+    assert before.progress().seconds == 2.5
+
+
+async def test_the_time_to_go_and_the_end_are_those_of_the_accounts_taken_up() -> None:
+    watched = Watched(100, taking([1.0] * 100), limit=2)
+    await watched.run((0.5, watched.engine.cancel))
+    watched.reopen(range(95, 100), completed=0, limit=1)
+    seen = await watched.run()
+    assert max(each.eta_seconds or 0.0 for each in seen) < 10
+    assert (seen[-1].state, seen[-1].completed, seen[-1].pending) == ("finished", 5, 95)

@@ -90,3 +90,14 @@ def test_those_who_wait_can_be_given_their_tries_back() -> None:
     assert waiting.attempts == 4  # what was called was called
     assert (running.retries, running.refused_since) == (3, 1.0)
     assert it.seconds_to_next(0.0) == 9.0
+
+
+def test_what_was_tried_before_comes_first_and_its_attempts_count_on() -> None:
+    accounts = [Account(company_name=f"Company {i}", position=i) for i in (3, 5, 8, 9)]
+    it = Feed(accounts, now=7.0, tried={8: (2, 3.5), 5: (1, 0.5), 99: (1, 1.0)})
+    assert it.waiting == 2
+    first = take(it, 7.0)
+    assert (first.account.position, first.attempts, first.seconds) == (5, 1, 0.5)
+    assert first.ready_at == 7.0
+    assert order(it, 7.0) == [8, 3, 9]
+    assert it.empty

@@ -727,3 +727,56 @@ async def test_a_cancelled_writer_lets_no_second_one_at_the_connection(
     assert (committed, writer.uncommitted) == ([completed(0), completed(1)], 0)
     assert inside == [0, 1]
     assert file.results(job_id) == committed
+
+
+def test_reopened_accounts_are_pending_again_and_their_attempts_stay(
+    store: AnyStore,
+) -> None:
+    job_id, other = new_job(store, 4), new_job(store, 4)
+    attempts = [attempt(i, 1, "busy") for i in range(4)]
+    outcomes = [failed(0), completed(1), failed(2)]
+    for job in (job_id, other):
+        record(store, job, attempts, outcomes)
+    assert store.statuses(job_id) == {0: "failed", 1: "completed", 2: "failed"}
+    store.reopen(job_id, [0, 3])
+    assert store.statuses(job_id) == {1: "completed", 2: "failed"}
+    assert store.attempts(job_id) == attempts
+    assert store.results(other) == outcomes
+
+
+def test_what_is_completed_is_not_reopened_whoever_names_it(store: AnyStore) -> None:
+    job_id = new_job(store, 2)
+    record(store, job_id, outcomes=[completed(0), failed(1)])
+    store.reopen(job_id, range(2))
+    assert store.results(job_id) == [completed(0)]
+
+
+def test_what_was_tried_without_a_result_is_summed_up_by_account(
+    store: AnyStore,
+) -> None:
+    job_id, other = new_job(store, 4), new_job(store, 4)
+    attempts = [attempt(0), attempt(1, 1, "busy"), attempt(1, 2), attempt(2)]
+    record(store, job_id, attempts, [completed(0), failed(2)])
+    record(store, other, [attempt(3)], [completed(1)])
+    assert store.tried(job_id) == {1: (2, 1 / 3 + 1 / 3)}
+    store.reopen(job_id, [2])
+    assert store.tried(job_id).keys() == {1, 2}
+
+
+def test_the_attempts_at_one_account_are_read_alone(store: AnyStore) -> None:
+    job_id = new_job(store, 3)
+    record(store, job_id, [attempt(0), attempt(1, 2), attempt(1, 1, "busy")])
+    found = store.attempts(job_id, position=1)
+    assert found == [attempt(1, 1, "busy"), attempt(1, 2)]
+    assert store.attempts(job_id, position=0) == [attempt(0)]
+    assert store.attempts(job_id, position=9) == []
+
+
+def test_a_reopened_job_is_running_again_in_the_file(file: Store) -> None:
+    job_id = new_job(file, 1)
+    record(file, job_id, outcomes=[failed(0)])
+    file.end_job(job_id, state="stopped", reason="a bad key", seconds=2.5)
+    file.reopen(job_id, [0])
+    with connect(path_of(file)) as db:
+        job = db.execute("SELECT state, reason, seconds FROM jobs").fetchall()
+    assert job == [("running", None, 2.5)]
