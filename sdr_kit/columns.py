@@ -1,0 +1,237 @@
+"""Which column of a list is the company, its domain, its industry and its owner.
+
+CRMs name the same things differently. Each of our four columns has a list of labels
+that mean it, best first: where a list has several ("Domain" and "Website"), the first
+is the column and the next ones fill its blanks, row by row. Some labels mean it only
+when nothing better is there: a bare "Name" may be a person's, and an owner's id is no
+name. Labels are compared by their letters and digits: case, accents, spaces and
+punctuation are left out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+NAME, DOMAIN, INDUSTRY, OWNER = COLUMNS = (
+    "company_name",
+    "domain",
+    "industry",
+    "owner",
+)
+
+# Salesforce puts about ten lines of filters above a formatted report's header.
+HEADER_WITHIN = 50  # records that are looked at
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    return tuple(label_key(line) for line in text.split(",") if line.strip())
+
+
+_NO_LABEL = re.compile(r"[^\w;|\t,]|_")  # a label with a delimiter in it is several
+
+
+def label_key(label: str) -> str:
+    """Gives what two spellings of one label have in common."""
+    if label.isascii():
+        return _NO_LABEL.sub("", label.lower())
+    letters = unicodedata.normalize("NFKD", label.casefold())
+    return _NO_LABEL.sub(
+        "", "".join(char for char in letters if not unicodedata.combining(char))
+    )
+
+
+# Two owners of one account, one a product: both stay columns of the source.
+TEAM_OWNERS = _labels("auth0_account_owner, okta_account_owner")
+
+# English first, as the exports have it; then German, French, Spanish, Portuguese,
+# Italian, Dutch, Scandinavian and Polish.
+_MEANING = {
+    NAME: _labels(
+        """
+        company name, account name, company, company/account, organization name,
+        organisation name, organization, organisation, organization - name,
+        company name for emails, account.name, account: account name,
+        associated company, primary associated company, deal - organization,
+        person - organization, employer, business name, legal entity name, account,
+        current company, company legal name,
+        Firmenname, Firma, Unternehmensname, Unternehmen, Name des Unternehmens,
+        Accountname, Organisationsname, Kundenname, Kunde, Gesellschaft,
+        Nom de l'entreprise, Nom de la société, Raison sociale, Nom du compte,
+        Entreprise, Société, Organisation - Nom,
+        Nombre de la empresa, Nombre de empresa, Nombre de la cuenta, Razón social,
+        Empresa, Compañía, Nome da empresa, Nome da conta, Razão social,
+        Nome azienda, Nome dell'azienda, Ragione sociale, Azienda, Società,
+        Bedrijfsnaam, Bedrijf, Företagsnamn, Företag, Virksomhed, Nazwa firmy,
+        client name, customer name, client, customer
+        """
+    ),
+    DOMAIN: _labels(
+        """
+        domain, company domain name, company domain, domain name, primary domain,
+        organization - domain, account domain, website domain, email domain,
+        company email domain,
+        website, company website, website url, company website url, account website,
+        organization - website, web site, website address, homepage, home page,
+        homepage url, company url, organization website, account: website,
+        account.website,
+        Webseite, Website-URL, Internetseite, Internetadresse, Domäne, Domaine,
+        Unternehmensdomain, Firmendomain, Unternehmenswebsite, Internet,
+        Nom de domaine, Nom de domaine de l'entreprise, Site web, Site internet,
+        URL du site web, Sitio web, Página web, Dominio, Nombre de dominio,
+        Domínio, Site, Sito web, Sito
+        """
+    ),
+    INDUSTRY: _labels(
+        """
+        industry, primary industry, company industry, industries, industry name,
+        account industry, organization - industry, account: industry,
+        account.industry, industry sector, sector, vertical,
+        Branche, Industrie, Wirtschaftszweig, Sektor, Secteur d'activité, Secteur,
+        Industria, Setor, Settore, Bransch, Branża
+        """
+    ),
+    OWNER: (
+        *_labels(
+            """
+            account owner, company owner, owner name, owner.name, owner full name,
+            owner: full name, owner, record owner, organization owner,
+            organization - owner, account owner name, account: account owner,
+            account.owner.name, sales owner, account executive, account manager,
+            sales rep, assigned to,
+            Account-Inhaber, Inhaber, Unternehmensinhaber, Besitzer, Eigentümer,
+            Zuständiger Mitarbeiter für Unternehmen, Zuständig, Kundenbetreuer,
+            Propriétaire du compte, Propriétaire de l'entreprise, Propriétaire,
+            Propietario de la cuenta, Propietario de la empresa, Propietario,
+            Proprietário, Proprietario, Eigenaar, Ägare
+            """
+        ),
+        *TEAM_OWNERS,
+    ),
+}
+_ONLY_WITHOUT_BETTER = {
+    NAME: _labels("name, Nom, Nombre, Nome, Naam, Namn, Nazwa, legal name"),
+    DOMAIN: _labels("url, web, www, link"),
+    INDUSTRY: _labels("sub industry, industry group"),
+    OWNER: _labels("owner alias, account owner alias, owner email, owner id"),
+}
+_OF_A_PERSON = frozenset(
+    _labels(
+        """
+        first name, last name, surname, given name, family name, Vorname, Nachname,
+        Prénom, Nom de famille, Nombre de pila, Apellido, Apellidos, Cognome,
+        Achternaam, job title
+        """
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Meaning:
+    column: str
+    rank: int
+    weak: bool
+
+
+def _meanings() -> dict[str, _Meaning]:
+    found: dict[str, _Meaning] = {}
+    for weak, table in ((False, _MEANING), (True, _ONLY_WITHOUT_BETTER)):
+        for column, keys in table.items():
+            for rank, key in enumerate(keys):
+                same = _Meaning(column=column, rank=rank, weak=weak)
+                found.setdefault(key, same)
+    return found
+
+
+_KNOWN = _meanings()
+
+
+def recognise(
+    header: Sequence[str], chosen: Mapping[str, str] | None = None
+) -> dict[str, list[int]]:
+    """Finds the columns that are ours: each with its places in the header, best first.
+
+    Args:
+        header: The labels of a list.
+        chosen: What a person says: our column to the label of the source.
+    """
+    keys = [label_key(label) for label in header]
+    taken = dict(_chosen_places(header, keys, chosen or {}))
+    found: dict[str, list[tuple[bool, int, int]]] = {}
+    for place, key in enumerate(keys):
+        meaning = _KNOWN.get(key)
+        if meaning and meaning.column not in taken and place not in taken.values():
+            rank = (meaning.weak, meaning.rank, place)
+            found.setdefault(meaning.column, []).append(rank)
+    places = {column: [place] for column, place in taken.items()}
+    for column, ranks in found.items():
+        best_is_weak = min(ranks)[0]
+        places[column] = [
+            place for weak, _, place in sorted(ranks) if weak == best_is_weak
+        ]
+        if column == NAME and best_is_weak and not _OF_A_PERSON.isdisjoint(keys):
+            del places[column]
+    return {column: places[column] for column in COLUMNS if column in places}
+
+
+def _chosen_places(
+    header: Sequence[str], keys: list[str], chosen: Mapping[str, str]
+) -> Iterator[tuple[str, int]]:
+    """Finds the labels as they are written, or else by their letters."""
+    for column, label in chosen.items():
+        if label in header:
+            yield column, list(header).index(label)
+        elif (key := label_key(label)) in keys:
+            yield column, keys.index(key)
+
+
+def find_header(
+    records: Sequence[Sequence[str]], chosen: Mapping[str, str] | None = None
+) -> tuple[int, int] | None:
+    """Finds the record that names the columns, and how many of ours it names.
+
+    It is the first that names the company, unless a later one, below some lines of
+    a title, names more of ours and has more cells.
+
+    Returns:
+        Its position and how many of ours it names, or None.
+    """
+    best: tuple[int, int] | None = None
+    filled = 0
+    for position, cells in enumerate(records[:HEADER_WITHIN]):
+        ours = recognise(cells, chosen)
+        if NAME not in ours:
+            continue
+        some = sum(bool(cell.strip()) for cell in cells)
+        if best is None or (len(ours) > best[1] and some > filled):
+            best, filled = (position, len(ours)), some
+    return best
+
+
+# By labels that no other export has together. The first that fits counts.
+_EXPORTS = (
+    ("HubSpot", "record id, company name"),
+    ("HubSpot", "company domain name"),
+    ("Apollo", "company, company name for emails"),
+    ("Apollo", "company, account stage"),
+    ("Apollo", "apollo account id"),
+    ("Dynamics", "account name, (do not modify) account"),
+    ("Crunchbase", "organization name, organization name url"),
+    ("Pipedrive", "organization - name"),
+    ("Clay", "name, domain, primary industry"),
+    ("Clay", "company name, domain, primary industry"),
+    ("LinkedIn", "companyname, companywebsite"),
+    ("Salesforce report", "account name, account owner"),
+    ("Salesforce", "id, name, ownerid"),
+    ("Salesforce", "id, name, owner.name"),
+)
+
+
+def export_name(header: Sequence[str]) -> str | None:
+    """Says whose export a header is, where its labels tell."""
+    keys = {label_key(label) for label in header}
+    return next(
+        (name for name, ours in _EXPORTS if keys.issuperset(_labels(ours))), None
+    )
