@@ -18,8 +18,10 @@ exceptions, so none of them needs to be installed or imported.
 from __future__ import annotations
 
 import math
+import os
 import re
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -131,6 +133,9 @@ _URL_QUERY = re.compile(
 # h11 and requests quote a header whose value is wrong, for instance a key with a line
 # end in it.
 _AUTHORIZATION = re.compile(r"(?i)\b(bearer\s+|basic\s+|sk-)[^\s'\"]{4,}")
+# Where code is that nobody edits who writes a function in a cell.
+_LIBRARIES = tuple(os.path.dirname(file) + os.sep for file in (os.__file__, __file__))
+_INSTALLED = ("site-packages", "dist-packages", "<frozen ")
 _READ_LIMIT = 4_000  # characters of an error that are looked at
 
 _CONGESTION = frozenset({429, 529})
@@ -142,7 +147,8 @@ def classify(error: BaseException) -> Verdict:
     """Says what an exception means for the account and for the run.
 
     Of a group (a researcher's own TaskGroup) the first one counts; an exception that
-    says nothing itself means what the one it was raised from means.
+    says nothing itself means what the one it was raised from means. One that nobody
+    foresaw is likely a mistake in the researcher, so its message names the line.
     """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -151,6 +157,7 @@ def classify(error: BaseException) -> Verdict:
     if status is None and isinstance(error, SdrKitError) and cause:
         status, headers = _answer(cause)
     kind = _maybe_kind(error, status)
+    place = "" if kind else _place(error)
     retry_after = retry_after_seconds(headers)
     if isinstance(error, RateLimited) and error.retry_after is not None:
         retry_after = _seconds(error.retry_after)
@@ -160,7 +167,7 @@ def classify(error: BaseException) -> Verdict:
         retry_after = inner.retry_after
     return Verdict(
         kind=kind or "permanent",
-        message=_message(error, status),
+        message=_message(error, status, place),
         retry_after=retry_after,
         http_status=status,
     )
@@ -233,7 +240,17 @@ def _items(headers: object) -> Mapping[str, str]:
     return dict(items()) if callable(items) else {}
 
 
-def _message(error: BaseException, status: int | None) -> str:
+def _place(error: BaseException) -> str:
+    """Gives the line of the researcher's own code in which it went wrong, if known."""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
+        if not file.startswith(_LIBRARIES) and not any(map(file.count, _INSTALLED)):
+            place = f" (in {frame.f_code.co_name[:60]}, line {line})"
+    return place
+
+
+def _message(error: BaseException, status: int | None, place: str) -> str:
     text = " ".join(_text(error)[:_READ_LIMIT].split())
     text = text.partition(" For more information check")[0]
     text = _URL_QUERY.sub(r"\1", _URL_USER.sub(r"\1", text))
@@ -243,7 +260,8 @@ def _message(error: BaseException, status: int | None) -> str:
     if status is not None and str(status) not in text:
         text = f"HTTP {status}: {text}"
     text = text.encode("utf-8", "replace").decode()  # lone surrogates cannot be stored
-    return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
+    limit = MESSAGE_LIMIT - len(place)
+    return (text if len(text) <= limit else text[: limit - 1] + "…") + place
 
 
 def _text(error: BaseException) -> str:

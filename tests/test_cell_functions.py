@@ -121,6 +121,57 @@ async def test_what_it_raises_is_the_message_of_its_row(
     assert found.startswith(message)
 
 
+def from_cell(source: str, name: str = "research") -> Researcher:
+    """Gives a function as a kernel makes it: from a file that is only in memory."""
+    names: dict[str, Any] = {"json": json, "sdr_kit": sdr_kit}
+    code = compile(source, "/tmp/ipykernel_12/3456.py", "exec")  # noqa: S108
+    exec(code, names)  # noqa: S102 (what is in a cell)
+    researcher: Researcher = names[name]
+    return researcher
+
+
+@pytest.mark.parametrize("start", ["def", "async def"])
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["    page = {}", "    return {'tier': page['tier']}"],
+            "KeyError: 'tier' (in research, line 3)",
+        ),
+        (
+            ["    text = '{'", "    return json.loads(text)"],  # raised in a library
+            "line 1 column 2 (char 1) (in research, line 3)",
+        ),
+        (["    raise ValueError"], "ValueError (in research, line 2)"),
+        (["    raise ValueError('x' * 9_999)"], "x… (in research, line 2)"),
+        (["    raise sdr_kit.Permanent('For sale.')"], "For sale."),
+    ],
+)
+async def test_a_mistake_is_named_with_its_line_in_the_cell(
+    start: str, lines: list[str], message: str
+) -> None:
+    source = "\n".join([f"{start} research(account):", *lines])
+    assert (await message_of(from_cell(source))).endswith(message)
+
+
+async def test_the_line_is_that_of_the_function_in_which_it_happened() -> None:
+    source = """
+def first_word(text):
+    return text.split()[0]
+
+async def research(account):
+    return {"word": first_word("")}
+"""
+    found = await message_of(from_cell(source))
+    assert found == "IndexError: list index out of range (in first_word, line 3)"
+
+
+async def test_passing_trouble_of_a_library_has_no_line() -> None:
+    source = "def research(account):\n    raise ConnectionError('reset')"
+    row = await row_of(from_cell(source))
+    assert row["error_message"] == "ConnectionError: reset"
+
+
 async def test_a_long_error_is_cut_and_stays_on_one_line(kind: str) -> None:
     found = await message_of(written(raising(ValueError("<p>\n" * 100_000)), kind))
     assert found.startswith("ValueError: <p> <p>")
