@@ -120,7 +120,7 @@ class Research:
             columns = _flattened(columns)
         return cls(
             fields=columns,
-            tier=None if tier is None else str(tier).strip().upper(),
+            tier=None if tier is None else _tier(tier),
             priority_score=None if priority is None else _whole(priority),
             cost_usd=None if cost is None else _amount(cost),
         )
@@ -234,6 +234,11 @@ def _maybe_special(columns: dict[str, Any], name: str) -> Any:
     if (unfinished := _maybe_unfinished(value)) is not None:
         raise ValueError(f"{name}: {unfinished}")
     return None if isinstance(value, Real) and math.isnan(value) else value
+
+
+def _tier(value: Any) -> str:
+    written = str(value).strip()
+    return written.upper() if written.upper() in TIERS else written
 
 
 def _whole(value: Any) -> int:

@@ -285,7 +285,7 @@ async def test_a_forgotten_await_that_is_used_is_an_error_of_python() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ({"tier": "Gold"}, "tier is 'GOLD'; it must be A, B, C"),
+        ({"tier": "Gold"}, "tier is 'Gold'; it must be A, B, C"),
         ({"tier": 1}, "tier is '1'; it must be A, B, C"),
         ({"priority_score": "high"}, "priority_score is 'high'; it must be a whole"),
         ({"priority_score": 7.5}, "priority_score is 7.5; it must be a whole"),
