@@ -33,6 +33,7 @@ FOOTER = "a footer line of the report"
 HEADER_AGAIN = "the header again"
 # A Salesforce report ends in five lines; a list of filters may stand among them.
 FOOTER_WITHIN = 30
+NAMED_WITHIN = 4  # lines from a blank one to the first sure one
 
 _FOOTER = re.compile(
     r"""\s*(?:
@@ -41,7 +42,7 @@ _FOOTER = re.compile(
     | confidential\ information\ -\ do\ not\ distribute
     | generated\ by\s*:
     | (?:grand\ |sub)total(?:s)?\s*(?:$|[:(]|\d)
-    | totals?\s*\(?\d[\d,.]*\s*(?:records?|rows?|accounts?|companies)
+    | totals?\s*[:(]?\s*\d[\d,.]*\s*(?:records?|rows?|accounts?|companies)
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -108,7 +109,7 @@ def table_from(
         header=header,
         names=names,
         surplus=surplus,
-        no_data=_no_data(header, rows, cells),
+        no_data=_no_data(header, [row, *rows], cells),
         by_number=True,
         layout=layout if row == 1 else f"{layout}, header in row {row:,}",
     )
@@ -158,23 +159,24 @@ def _footer(rows: Sequence[int], cells: Sequence[list[str]]) -> Iterator[int]:
     """Finds the lines that a report writes below its rows.
 
     Some of them are sure by their words. The others, a report's or an organisation's
-    name, look like rows: they stand in one block with a sure one, one cell each.
+    name, look like rows: they stand below a sure one, or between a blank line and it.
+
+    Args:
+        rows: The header's row number, then those of the cells.
+        cells: Of all rows below the header.
     """
     end = len(cells)
     last = range(max(0, end - FOOTER_WITHIN), end)
-    sure = [
-        at for at in last if (only := _only_cell(cells[at])) and _FOOTER.match(only)
-    ]
+    sure = [at for at in last if _FOOTER.match(_only_cell(cells[at]))]
     if not sure:
         return
     start = sure[0]
-    while start > last.start and not _gap(rows, cells, start):
-        if not _only_cell(cells[start - 1]):
+    for above in range(sure[0], max(-1, sure[0] - NAMED_WITHIN), -1):
+        if not _only_cell(cells[above]):
             break
-        start -= 1
-    # Without a gap, a list of one column cannot be told from its footer.
-    if len(cells[0]) == 1 and not _gap(rows, cells, start):
-        start = sure[0]
+        if _gap(rows, cells, above):
+            start = above
+            break
     yield from (at for at in range(start, end) if _only_cell(cells[at]))
 
 
@@ -186,8 +188,7 @@ def _only_cell(cells: Sequence[str]) -> str:
 
 def _gap(rows: Sequence[int], cells: Sequence[list[str]], at: int) -> bool:
     """Says whether a blank line stands above a row."""
-    above = at - 1
-    return above < 0 or rows[at] - rows[above] > 1 or not some_text(cells[above])
+    return rows[at + 1] - rows[at] > 1 or (at > 0 and not some_text(cells[at - 1]))
 
 
 def unique_names(header: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
