@@ -157,17 +157,18 @@ def _safe_cell(cell: Any) -> str | float | bool | None:
     if known is None or isinstance(known, bool | int | float):
         return known
     if isinstance(known, list):
-        known = "; ".join(map(_item, known))
-    return _safe_text(_item(known))
+        return _safe_text("; ".join(map(_item, known)))
+    return _item(known)
 
 
 def _item(value: object) -> str:
-    """Gives the readable text of one value of a list."""
+    """Gives the readable text of a value, or of one value of a list."""
     if value is None:
         return ""
     if isinstance(value, Mapping | list):
         return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    # Where lists are separated by semicolons, Excel splits a cell at them.
+    return _safe_text(value) if isinstance(value, str) else str(value)
 
 
 def _safe_text(text: str) -> str:
