@@ -16,6 +16,7 @@ from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.batch import Job, start
 from sdr_kit.export import file_name, to_csv, to_excel
+from sdr_kit.plan import edits_by_position
 from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
@@ -86,7 +87,7 @@ class Desk:
         """The same, with all columns of `Run.frame` before the first run too."""
         if self.job is not None or self.accounts is None:
             return self.frame
-        edits = self._edits(self.accounts)
+        edits = edits_by_position(self.accounts, self.store)
         return results_frame(self.accounts.frame, (), edits=edits)
 
     def load(self, source: Source, *, columns: Mapping[str, str] | None = None) -> None:
@@ -142,12 +143,13 @@ class Desk:
     def details(self, position: int) -> Details:
         """Gives all that is known about the account at a position."""
         accounts, job = self._list(), self.job
+        key = accounts.keys[position]
         ended = [] if job is None else job.results(first=position, last=position)
         return Details(
             row=accounts.frame.iloc[position],
             outcome=ended[0] if ended else None,
             attempts=[] if job is None else job.attempts_of(position),
-            edit=self._edits(accounts, [position]).get(position, Edit()),
+            edit=self.store.edits([key]).get(key, Edit()),
         )
 
     def edit(self, position: int, edit: Edit) -> None:
@@ -169,19 +171,9 @@ class Desk:
             frame = frame[frame["status"] != "completed"]
         today = datetime.datetime.now().astimezone().date()
         name = file_name(
-            self._list().source, None if job is None else job.id, kind, today=today
+            self._list().source, None if job is None else job.id, kind, on=today
         )
         return name, to_csv(frame) if kind == "csv" else to_excel(frame)
-
-    def _edits(
-        self, accounts: Accounts, positions: Iterable[int] | None = None
-    ) -> dict[int, Edit]:
-        keys = accounts.keys
-        chosen = range(len(keys)) if positions is None else positions
-        known = self.store.edits({keys[position] for position in chosen})
-        if not known:
-            return {}
-        return {place: known[keys[place]] for place in chosen if keys[place] in known}
 
     def _list(self) -> Accounts:
         if self.accounts is None:

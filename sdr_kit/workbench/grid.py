@@ -1,16 +1,20 @@
 """A table that is searched, sorted, filtered and clicked on, of any size.
 
-The only file that imports itables. Its widget makes the whole table anew when its rows
-change; what a person has searched and sorted by is kept by the page meanwhile.
+The only file that imports itables. A table whose rows change is replaced by a new one,
+because itables' own update breaks when a row is selected (itables 2.9); what a person
+has searched, filtered and sorted by is kept by the page meanwhile.
 """
 
 from __future__ import annotations
 
+import secrets
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
+from itables import JavascriptFunction
 from itables.widget import ITable
 
 PAGE_LENGTHS = [10, 25, 50, 100]
@@ -52,6 +56,8 @@ class Grid:
         self._order = tuple(order)
         self._ticked = frozenset(ticked)
         self._table: ITable | None = None
+        # The page keeps a table's search and order under this name while it is open.
+        self._memory = f"sdr-kit-{secrets.token_hex(8)}"
 
     @property
     def selected(self) -> list[int]:
@@ -60,15 +66,15 @@ class Grid:
 
     def show(self, frame: pd.DataFrame, *, selected: Sequence[int] = ()) -> None:
         """Shows a frame in the place of the one before."""
-        options = self._options(list(frame.columns))
-        shown = _shown(frame)
-        chosen = list(selected)
-        if self._table is None:
-            self._table = ITable(shown, selected_rows=chosen, **options)
-            self._table.observe(self._on_select, "selected_rows")
-            self.box.children = (self._table,)
-        else:
-            self._table.update(shown, selected_rows=chosen, **options)
+        old = self._table
+        options = self._options(list(map(str, frame.columns)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # options it does not list
+            self._table = ITable(_shown(frame), selected_rows=list(selected), **options)
+        self._table.observe(self._on_select, "selected_rows")
+        self.box.children = (self._table,)
+        if old is not None:
+            old.close()
 
     def _options(self, columns: list[str]) -> dict[str, Any]:
         places = {name: place for place, name in enumerate(columns)}
@@ -81,8 +87,15 @@ class Grid:
             "style": {"width": "100%"},
             "select": {"style": "os" if self._several else "single", "keys": True},
             "stateSave": True,
-            "stateDuration": -1,  # for as long as the page is open
-            "pageLength": 25,
+            "stateSaveCallback": JavascriptFunction(
+                "function(settings, state) {"
+                f"sessionStorage.setItem('{self._memory}', JSON.stringify(state)); }}"
+            ),
+            "stateLoadCallback": JavascriptFunction(
+                "function(settings) {"
+                f"return JSON.parse(sessionStorage.getItem('{self._memory}')); }}"
+            ),
+            "pageLength": 10,
             "lengthMenu": PAGE_LENGTHS,
             "scrollX": True,
             "order": [
@@ -126,7 +139,7 @@ def _cell(value: object) -> object:
     if isinstance(value, int):
         return value
     if isinstance(value, float):
-        return "" if value != value else round(value, 2)  # noqa: PLR0124 (NaN)
+        return "" if value != value else round(value, 2)
     if value is None or value is pd.NA or value is pd.NaT:
         return ""
     words = str(value)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-from sdr_kit.account import Outcome
+from sdr_kit.account import Attempt, Outcome
 from sdr_kit.accounts import Accounts
+from sdr_kit.causes import Cause
 from sdr_kit.progress import Progress, duration
 
 COLUMNS = (
@@ -23,39 +25,94 @@ COLUMNS = (
 )
 
 
-def _block(inner: str) -> str:
+def block(inner: str) -> str:
+    """Puts HTML where the panel's style reaches it."""
     return f'<div class="sdr-kit">{inner}</div>'
+
+
+def quiet(words: str) -> str:
+    """A word in passing; `words` is plain text."""
+    return block(f'<span class="quiet">{html.escape(words)}</span>')
+
+
+def hint(inner: str) -> str:
+    """Says in an empty place what to do next; `inner` is HTML."""
+    return block(f'<p class="hint">{inner}</p>')
+
+
+def note(words: str) -> str:
+    """A line that wants to be read; `words` is plain text."""
+    return block(f'<p class="note">{html.escape(words)}</p>')
 
 
 def headline(accounts: Accounts | None, where: str) -> str:
     """Says which list is loaded, what came of its rows, and where results go."""
-    if accounts is None:
-        counts = (
-            "No accounts yet. Load a list and pass it to the panel: "
-            "<code>Workbench(sdr_kit.load_accounts(&quot;accounts.csv&quot;))</code>"
-        )
-    else:
+    counts = "No list yet"
+    if accounts is not None:
         counts = (
             f"<b>{len(accounts):,} ready</b> · "
-            f"{_counted(len(accounts.duplicates), 'duplicate')} · "
+            f"{counted(len(accounts.duplicates), 'duplicate')} · "
             f"{len(accounts.rejected):,} rejected "
             f'<span class="quiet">({html.escape(accounts.source)})</span>'
         )
-    return _block(
-        f"<h2>Account research</h2><p>{counts}</p>"
-        f'<p class="quiet">Results are kept in {html.escape(where)}</p>'
+    return block(
+        f"<h2>Account research</h2><p>{counts} "
+        f'<span class="quiet">· results are kept in {html.escape(where)}</span></p>'
     )
 
 
-def progress(now: Progress | None, total: int) -> str:
-    """Draws the bar with its counts, rate and time to go."""
-    if now is None and not total:
-        return ""
-    if now is None:
-        return _block(
-            f'{_bar(0, 0, 0, total)}<p class="quiet">Nothing has run yet. '
-            "Choose how many at once, then press Run.</p>"
+def load_report(accounts: Accounts | None) -> str:
+    """Says how a list was read: its layout, its books, which columns are ours."""
+    if accounts is None:
+        return hint(
+            "Upload a list of companies, or write its path and press <b>Load</b>. "
+            "It may be a CSV or an Excel workbook, as a CRM exports it: one row a "
+            "company, with its name, and better with its domain."
         )
+    books = accounts.books
+    shared = counted(books["shared_domains"], "shared domain")
+    counts = " · ".join(
+        [
+            f"<b>{books['rows_read']:,}</b> rows read",
+            f"<b>{books['ready']:,}</b> ready",
+            counted(books["duplicates"], "duplicate"),
+            f"{shared} ({counted(books['on_shared_domains'], 'account')})",
+            f"{books['rejected']:,} rejected",
+        ]
+    )
+    rows = "".join(
+        f"<tr><th scope='row'>{html.escape(ours)}</th>"
+        f"<td>{html.escape(theirs) or '<span class=quiet>not found</span>'}</td>"
+        f"<td class='number'>{filled:,}</td></tr>"
+        for ours, theirs, filled in accounts.recognised[
+            ["column", "source_columns", "filled"]
+        ].itertuples(index=False)
+    )
+    return block(
+        f"<p>{html.escape(accounts.layout)}</p><p>{counts}</p>"
+        '<table class="small" aria-label="Columns"><tr><th scope="col">column</th>'
+        '<th scope="col">taken from</th><th scope="col" class="number">filled</th>'
+        f"</tr>{rows}</table>"
+    )
+
+
+def nothing_run(total: int) -> str:
+    """Says what to do before the first run."""
+    if total:
+        return hint("Nothing has run yet. Choose how many at once, then press Run.")
+    return hint("No accounts yet. Load a list in the tab <b>List</b>.")
+
+
+def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
+    """Draws the bar with its counts, rate and time to go.
+
+    Args:
+        now: The run; None before the first.
+        total: Accounts in the list.
+        limit: How many may run at once, as it was last told.
+    """
+    if now is None:
+        return block(_bar(0, 0, 0, total)) if total else ""
     parts = [
         f"<b>{now.state.capitalize()}</b>",
         f"{now.done:,} of {now.total:,} done",
@@ -68,7 +125,7 @@ def progress(now: Progress | None, total: int) -> str:
             parts.append(f"{60 * now.done / now.seconds:,.0f} accounts/min")
     else:
         parts += [
-            f"{now.running:,} in flight (limit {now.limit:,})",
+            f"{now.running:,} in flight (limit {limit or now.limit:,})",
             f"{now.accounts_per_minute:,.0f} accounts/min",
         ]
         if now.waiting:
@@ -78,23 +135,34 @@ def progress(now: Progress | None, total: int) -> str:
     if now.eta_seconds is not None:
         parts.append(f"about {duration(now.eta_seconds)} to go")
     bar = _bar(now.completed, now.failed, now.running, now.total)
-    return _block(f"{bar}<p>{' · '.join(parts)}</p>")
+    return block(f"{bar}<p>{' · '.join(parts)}</p>")
 
 
 def notice(now: Progress | None) -> str:
     """Says why the run is held, paused by itself, or ended early; else nothing."""
-    if now is None or now.reason is None or now.state == "cancelled":
-        return ""
-    kind = "error" if now.state in ("stopped", "crashed") else "note"
-    paused = now.state == "paused"
-    more = "<br>Press <b>Resume</b> to go on, or <b>Cancel</b>." if paused else ""
-    return _block(f'<p class="{kind}">{html.escape(now.reason)}{more}</p>')
+    said = []
+    if now is not None and now.reason is not None and now.state != "cancelled":
+        kind = "error" if now.state in ("stopped", "crashed") else "note"
+        more = ""
+        if now.state == "paused":
+            more = "<br>Press <b>Resume</b> to go on, or <b>Cancel</b>."
+        said.append(
+            f'<p class="{kind}" role="status">{html.escape(now.reason)}{more}</p>'
+        )
+    if now is not None and now.blocked_seconds:
+        said.append(
+            '<p class="note" role="status">The researcher blocks the run: it kept the '
+            f"event loop for {duration(now.blocked_seconds)}, in which no other "
+            "account could go on. <code>await</code> what it waits for, or write it "
+            "as a plain <code>def</code>, which runs in a thread.</p>"
+        )
+    return block("".join(said)) if said else ""
 
 
 def error(problem: BaseException) -> str:
     """Shows what went wrong in the panel itself."""
     text = html.escape(f"{problem}" or type(problem).__name__)
-    return _block(f'<p class="error" role="alert">{text}</p>')
+    return block(f'<p class="error" role="alert">{text}</p>')
 
 
 def accounts_table(
@@ -128,31 +196,129 @@ def accounts_table(
 def accounts_block(table: str, *, first: int, shown: int, total: int) -> str:
     """Puts the table into its scrolling frame, and says which part it is."""
     part = f"{first + 1:,}–{first + shown:,} of {total:,}" if shown < total else "all"
-    return _block(
+    return block(
         f'<h3>Accounts <span class="quiet">({part})</span></h3>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="Accounts">{table}'
         "</div>"
     )
 
 
-def failures(outcomes: Sequence[Outcome], names: Sequence[str], failed: int) -> str:
-    """Lists accounts that failed, with what went wrong in plain words."""
-    if not outcomes:
+def details(
+    row: pd.Series[Any], outcome: Outcome | None, attempts: Sequence[Attempt]
+) -> str:
+    """Draws all that is known about one account."""
+    domain = row["domain"] if isinstance(row["domain"], str) else ""
+    status = outcome.status if outcome else "pending"
+    head = (
+        f"<h3>{html.escape(str(row['company_name']))} "
+        f'<span class="quiet">{html.escape(domain)}</span></h3>'
+        f'<p><span class="dot {status}"></span>{status}{_how(outcome)}</p>'
+    )
+    if outcome and outcome.error_message:
+        head += f'<p class="error">{html.escape(outcome.error_message)}</p>'
+    research = outcome.research if outcome else None
+    found = {} if research is None else dict(research.fields)
+    if research is not None:
+        scores = {"tier": research.tier, "priority": research.priority_score}
+        found = {**{k: v for k, v in scores.items() if v is not None}, **found}
+    hidden = ("company_name", "domain", "shared_domain")
+    listed = {str(name): value for name, value in row.items() if name not in hidden}
+    return block(
+        f"{head}{_facts('Research', found)}{_facts('From the list', listed)}"
+        f"{_attempts(attempts)}"
+    )
+
+
+def _how(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return ""
+    return (
+        f' <span class="quiet">after {counted(outcome.attempts, "attempt")}, '
+        f"{duration(outcome.seconds)}</span>"
+    )
+
+
+def _facts(title: str, facts: Mapping[str, object]) -> str:
+    known = {name: words for name, value in facts.items() if (words := said(value))}
+    if not known:
         return ""
     items = "".join(
-        f"<p><span class='dot failed'></span><b>{html.escape(name)}</b>: "
-        f"{html.escape(outcome.error_message or '')} "
-        f'<span class="quiet">({outcome.error_kind}, '
-        f"{_counted(outcome.attempts, 'attempt')})</span></p>"
-        for outcome, name in zip(outcomes, names, strict=True)
+        f"<dt>{html.escape(name.replace('_', ' '))}</dt><dd>{html.escape(words)}</dd>"
+        for name, words in known.items()
     )
-    more = (
-        f" (the first {len(outcomes)} of {failed:,})" if failed > len(outcomes) else ""
-    )
-    return _block(f'<h3>Failed accounts{more}</h3><div class="few">{items}</div>')
+    return f"<h4>{title}</h4><dl>{items}</dl>"
 
 
-def _counted(number: int, noun: str) -> str:
+def said(value: object) -> str:
+    """Writes a value of a cell as a person reads it; what is missing is blank."""
+    if isinstance(value, list):
+        return "; ".join(map(said, value))
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {said(item)}" for name, item in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    missing = value is None or value is pd.NA or value != value  # NaN
+    return "" if missing else str(value)
+
+
+def _attempts(attempts: Sequence[Attempt]) -> str:
+    if not attempts:
+        return ""
+    rows = "".join(
+        f"<tr><td class='number'>{each.number}</td>"
+        f"<td class='number'>{each.started:,.1f}</td>"
+        f"<td class='number'>{each.seconds:,.1f}</td>"
+        f"<td>{each.outcome.replace('_', ' ')}</td>"
+        f"<td class='number'>{each.http_status or ''}</td>"
+        f"<td class='words'>{html.escape(each.message or '')}</td></tr>"
+        for each in attempts
+    )
+    return (
+        "<h4>Attempts</h4><table class='small' aria-label='Attempts'>"
+        "<tr><th scope='col' class='number'>#</th>"
+        "<th scope='col' class='number'>began (s)</th>"
+        "<th scope='col' class='number'>took (s)</th><th scope='col'>outcome</th>"
+        "<th scope='col' class='number'>HTTP</th>"
+        f"<th scope='col'>what was said</th></tr>{rows}</table>"
+    )
+
+
+def failures_head(failed: int, *, ran: bool) -> str:
+    """Says how many failed."""
+    if failed:
+        return block(f"<p><b>{counted(failed, 'account')} failed.</b></p>")
+    words = "No account has failed." if ran else "Nothing has run yet."
+    return hint(words)
+
+
+def cause(of: Cause, names: Sequence[str]) -> str:
+    """Draws a group of failures: what was said, what it means, what to do, who."""
+    more = len(of.positions) - len(names)
+    who = ", ".join(map(html.escape, names)) + (f" and {more:,} more" if more else "")
+    return block(
+        f"<h4><span class='dot failed'></span>{html.escape(of.title)} "
+        f"<span class='quiet'>({counted(len(of.positions), 'account')})</span></h4>"
+        f"<p>{html.escape(of.meaning)} {html.escape(of.advice)}</p>"
+        f"<p class='quiet'>{who}</p>"
+    )
+
+
+COMPARE = block(
+    "<p>Researches a sample one by one, then several at a time, and keeps nothing. "
+    "Beside what is measured stand the best that anyone could reach with these "
+    "latencies, and batches that wait for their slowest account.</p>"
+)
+
+
+def comparing(levels: Sequence[int], done: int) -> str:
+    """Says how far a comparison is."""
+    now = "one by one" if levels[done] == 1 else f"{levels[done]} at once"
+    words = f"Running {now} ({done + 1} of {len(levels)}) …"
+    return block(f'<p role="status">{words}</p>')
+
+
+def counted(number: int, noun: str) -> str:
+    """Writes a number with its noun."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 

@@ -72,13 +72,15 @@ def show(widget: widgets.DOMWidget, *, visible: bool) -> None:
         widget.layout.display = wanted
 
 
-class Question(widgets.Box):  # type: ignore[misc]
+class Question(widgets.Box):
     """A line that asks before something is done; hidden until it is asked."""
 
     def __init__(self, guard: Guard) -> None:
         self._words = text()
         self._act: Callable[[], None] = lambda: None
-        self._yes = button("Go ahead", guard(self._agreed), tooltip="Do it", style="warning")
+        self._yes = button(
+            "Go ahead", guard(self._agreed), tooltip="Do it", style="warning"
+        )
         self._no = button("Not now", guard(self.hide), tooltip="Do nothing")
         super().__init__([self._words, self._yes, self._no], layout=ROW)
         self.add_class("sdr-kit-question")

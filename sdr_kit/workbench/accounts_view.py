@@ -1,0 +1,279 @@
+"""The worklist: every account with its results, one of them open, and exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+import pandas as pd
+
+from sdr_kit.account import PRIORITIES, TIERS, Edit
+from sdr_kit.results import AFTER_RESEARCH, BEFORE_RESEARCH
+from sdr_kit.workbench import markup
+from sdr_kit.workbench.desk import Desk
+from sdr_kit.workbench.grid import Grid
+from sdr_kit.workbench.parts import Guard, button, column, row, show, text
+
+RESEARCH_COLUMNS = 4  # in the table; all of them are in the account's details
+AS_IS = "as it is"
+
+Download = Callable[[str, bytes], None]
+
+
+class AccountsView:
+    """The tab of accounts.
+
+    Args:
+        desk: What it shows.
+        guard: See `Guard`.
+        download: Saves a file in the browser.
+        changed: Called after the list itself has changed.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        guard: Guard,
+        download: Download,
+        changed: Callable[[], None],
+    ) -> None:
+        self._desk = desk
+        self._download = download
+        self._shown_of: tuple[object, int, bool] | None = None
+        self._grid = Grid(
+            "Accounts",
+            on_select=guard(self._open_selected),
+            order=[("Priority", True), ("Tier", False)],
+            ticked=["Tier", "Status", "Owner", "Industry"],
+        )
+        self._refresh = button(
+            "Refresh", guard(self.refresh), icon="refresh", tooltip="Show new results"
+        )
+        self._news = text()
+        self._csv = button(
+            "CSV",
+            guard(lambda: self._export("csv")),
+            icon="download",
+            tooltip="Save the accounts with their results as CSV",
+        )
+        self._excel = button(
+            "Excel",
+            guard(lambda: self._export("xlsx")),
+            icon="download",
+            tooltip="Save the accounts with their results as an Excel workbook",
+        )
+        self._invented = widgets.Checkbox(
+            description="with the sandbox's invented answers",
+            indent=False,
+            layout={"width": "auto"},
+        )
+        self._empty = text()
+        self._details = Details(desk, guard=guard, edited=self.refresh, dropped=changed)
+        self._work = column(
+            [
+                row(
+                    [
+                        self._refresh,
+                        self._news,
+                        self._csv,
+                        self._excel,
+                        self._invented,
+                    ]
+                ),
+                self._grid.box,
+                self._details.box,
+            ]
+        )
+        self.box = column([self._empty, self._work])
+
+    @property
+    def title(self) -> str:
+        """What stands on the tab."""
+        return f"Accounts ({self._desk.total:,})" if self._desk.total else "Accounts"
+
+    def draw(self) -> None:
+        """Fills the table when it is new or the run has ended; else offers to."""
+        desk = self._desk
+        show(self._work, visible=bool(desk.total))
+        show(self._empty, visible=not desk.total)
+        self._empty.value = markup.hint(
+            "No accounts yet. Load a list in the tab <b>List</b>."
+        )
+        if not desk.total:
+            return
+        invented = desk.job is not None and desk.job.synthetic
+        show(self._invented, visible=invented)
+        of, done, ended = self._state()
+        seen = self._shown_of
+        if seen is None or seen[0] is not of or (ended and not seen[2]):
+            self.refresh()
+        elif done != seen[1]:
+            new = markup.counted(done - seen[1], "new result")
+            self._news.value = markup.quiet(new)
+
+    def refresh(self) -> None:
+        """Fills the table with how things are now."""
+        self._shown_of = self._state()
+        worklist = self._desk.worklist
+        opened = self._details.position
+        if opened is not None and opened >= len(worklist):
+            opened = None
+        self._grid.show(
+            worklist_columns(worklist), selected=[] if opened is None else [opened]
+        )
+        self._details.open(opened)
+        self._news.value = ""
+
+    def _state(self) -> tuple[object, int, bool]:
+        job = self._desk.job
+        if job is None:
+            return self._desk.accounts, 0, False
+        now = job.progress
+        return job, now.done, now.ended
+
+    def _open_selected(self) -> None:
+        selected = self._grid.selected
+        self._details.open(selected[0] if selected else None)
+
+    def _export(self, kind: str) -> None:
+        name, contents = self._desk.export(kind, invented=self._invented.value)
+        self._download(name, contents)
+
+
+class Details:
+    """One account: what was found, how, and what a person says of it."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        guard: Guard,
+        edited: Callable[[], None],
+        dropped: Callable[[], None],
+    ) -> None:
+        self.position: int | None = None
+        self._desk = desk
+        self._edited = edited
+        self._dropped = dropped
+        self._research = text()
+        self._tier = widgets.Dropdown(
+            description="Tier", options=[(AS_IS, None), *((t, t) for t in TIERS)]
+        )
+        self._priority = widgets.Dropdown(
+            description="Priority",
+            options=[(AS_IS, None), *((str(p), p) for p in reversed(PRIORITIES))],
+        )
+        self._owner = widgets.Text(description="Owner", placeholder=AS_IS)
+        self._notes = widgets.Textarea(
+            description="Notes",
+            placeholder="What the next person should know",
+            rows=3,
+            layout={"width": "auto", "flex": "1 1 300px", "max_width": "640px"},
+        )
+        for field in (self._tier, self._priority, self._owner):
+            field.layout.width = "230px"
+        for field in (self._tier, self._priority, self._owner, self._notes):
+            field.style.description_width = "60px"
+        self._save = button(
+            "Save",
+            guard(self._keep_edit),
+            icon="check",
+            style="primary",
+            tooltip="Keep what you have set; research does not overwrite it",
+        )
+        self._undo = button(
+            "Take back", guard(self._take_back), tooltip="Forget what you have set"
+        )
+        self._drop = button(
+            "Drop from the list",
+            guard(self._drop_row),
+            icon="trash",
+            tooltip="Leave this account out of the run",
+        )
+        self._saved = text()
+        self.box = column(
+            [
+                self._research,
+                row([self._tier, self._priority, self._owner]),
+                row([self._notes], align_items="flex-start"),
+                row([self._save, self._undo, self._drop, self._saved]),
+            ]
+        )
+        self.box.add_class("sdr-kit-details")
+        show(self.box, visible=False)
+
+    def open(self, position: int | None) -> None:
+        """Shows the account at a position; None shows none."""
+        moved = position != self.position
+        self.position = position
+        show(self.box, visible=position is not None)
+        if position is None:
+            return
+        details = self._desk.details(position)
+        self._research.value = markup.details(
+            details.row, details.outcome, details.attempts
+        )
+        edit = details.edit
+        self._tier.value, self._priority.value = edit.tier, edit.priority_score
+        self._owner.value, self._notes.value = edit.owner or "", edit.notes or ""
+        self._undo.disabled = not edit
+        show(self._drop, visible=self._desk.job is None)
+        if moved:
+            self._saved.value = ""
+
+    def _keep_edit(self) -> None:
+        self._tell(
+            Edit(
+                tier=self._tier.value,
+                priority_score=self._priority.value,
+                owner=self._owner.value.strip() or None,
+                notes=self._notes.value.strip() or None,
+            )
+        )
+        self._saved.value = markup.quiet("Kept.")
+
+    def _take_back(self) -> None:
+        self._tell(Edit())
+        self._saved.value = markup.quiet("Taken back.")
+
+    def _tell(self, edit: Edit) -> None:
+        if self.position is not None:
+            self._desk.edit(self.position, edit)
+            self._edited()
+
+    def _drop_row(self) -> None:
+        if self.position is not None and self._desk.accounts is not None:
+            label = self._desk.accounts.rows[self.position]
+            self.open(None)
+            self._desk.drop([label])
+            self._dropped()
+
+
+def worklist_columns(worklist: pd.DataFrame) -> pd.DataFrame:
+    """Chooses what the table shows of a frame like `Run.frame`, one row an account."""
+    own = set(BEFORE_RESEARCH) | set(AFTER_RESEARCH)
+    names = list(worklist.columns)
+    begins = names.index(BEFORE_RESEARCH[-1]) + 1
+    ends = names.index(AFTER_RESEARCH[0])
+    found = [name for name in names[begins:ends] if name not in own]
+    columns = {
+        "Company": worklist["company_name"],
+        "Domain": worklist["domain"],
+        "Tier": worklist["tier"],
+        "Priority": worklist["priority_score"],
+        "Status": worklist["status"],
+        "Owner": worklist["owner"],
+        "Industry": worklist["industry"],
+        **{_heading(name): worklist[name] for name in found[:RESEARCH_COLUMNS]},
+    }
+    if worklist["error_message"].notna().any():
+        columns["What went wrong"] = worklist["error_message"]
+    if names[-1] == "notes":
+        columns["Notes"] = worklist["notes"]
+    return pd.DataFrame(columns)
+
+
+def _heading(name: object) -> str:
+    words = str(name).replace("_", " ").strip()
+    return words[:1].upper() + words[1:]

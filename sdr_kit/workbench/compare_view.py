@@ -1,0 +1,216 @@
+"""Sequential against parallel on a sample, with what it costs asked for first."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from sdr_kit.benchmark import CONCURRENCIES, SAMPLE, Comparison, calls, compare
+from sdr_kit.charts import as_widget
+from sdr_kit.workbench import markup
+from sdr_kit.workbench.desk import Desk
+from sdr_kit.workbench.parts import (
+    LABEL_WIDTH,
+    Guard,
+    Question,
+    button,
+    column,
+    row,
+    show,
+    text,
+)
+from sdr_kit.worker import Researcher
+
+MAX_SAMPLE = 1_000
+
+
+class CompareView:
+    """The tab that compares.
+
+    Args:
+        desk: Whose list is sampled.
+        guard: See `Guard`.
+        researcher: Gives the one that is chosen.
+        changed: Called when a comparison has begun or ended.
+        failed: Shows what went wrong.
+    """
+
+    title = "Compare"
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        guard: Guard,
+        researcher: Callable[[], Researcher],
+        changed: Callable[[], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._desk = desk
+        self._researcher = researcher
+        self._changed = changed
+        self._failed = failed
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Comparison] | None = None
+        self._comparison: Comparison | None = None
+        wide = {"description_width": LABEL_WIDTH}
+        self._sample = widgets.BoundedIntText(
+            value=SAMPLE,
+            min=1,
+            max=MAX_SAMPLE,
+            description="Accounts",
+            style=wide,
+            layout={"width": "200px"},
+        )
+        most = desk.settings.max_concurrency
+        fitting = [str(level) for level in CONCURRENCIES if level <= most]
+        self._levels = widgets.Text(
+            value=", ".join(fitting),
+            description="At once",
+            style=wide,
+            layout={"width": "300px"},
+        )
+        self._go = button(
+            "Compare",
+            guard(self._ask),
+            icon="balance-scale",
+            style="primary",
+            tooltip="Research the sample at each of these numbers",
+        )
+        self._stop = button(
+            "Stop",
+            guard(self._end),
+            icon="stop",
+            tooltip="End the comparison; what is measured stays",
+        )
+        self._question = Question(guard)
+        self._status = text()
+        self._table = text()
+        self._chart = widgets.VBox(layout={"overflow": "hidden"})
+        self._chart.add_class("sdr-kit-chart")
+        self.box = column(
+            [
+                text(markup.COMPARE),
+                row([self._sample, self._levels, self._go, self._stop]),
+                self._question,
+                self._status,
+                self._chart,
+                self._table,
+            ]
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether a comparison is under way."""
+        return self._task is not None
+
+    def draw(self) -> None:
+        """Disables what makes no sense now."""
+        ready = self._desk.total > 0 and not self._desk.active and not self.running
+        self._go.disabled = not ready
+        self._stop.disabled = not self.running
+        self._sample.disabled = self._levels.disabled = self.running
+        if not self._desk.total:
+            self._status.value = markup.hint(
+                "Load a list first; a sample of it is compared."
+            )
+        elif self._comparison is None and not self.running:
+            self._status.value = ""
+
+    def redraw(self) -> None:
+        """Puts a fresh chart in place, for a page that was drawn anew."""
+        if self._comparison is not None:
+            self._show(self._comparison)
+
+    def _ask(self) -> None:
+        levels, sample = self._chosen(), self._sample.value
+        if self._desk.accounts is None:
+            return
+        number = calls(self._desk.accounts, concurrency=levels, sample=sample)
+        if getattr(self._researcher(), "paid", False):
+            self._question.ask(
+                markup.note(
+                    f"This makes {markup.counted(number, 'paid call')} at least, and "
+                    "keeps none of the answers. Go ahead?"
+                ),
+                lambda: self._begin(levels, sample),
+            )
+        else:
+            self._begin(levels, sample)
+
+    def _chosen(self) -> list[int]:
+        words = re.split(r"[\s,;]+", self._levels.value.strip())
+        if not all(word.isdecimal() for word in words):
+            raise ValueError(
+                f"{self._levels.value!r} is no list of numbers; write for instance "
+                "1, 3, 5"
+            )
+        return [self._desk.settings.check_concurrency(int(word)) for word in words]
+
+    def _begin(self, levels: list[int], sample: int) -> None:
+        threading.Thread(
+            target=self._compare,
+            args=(self._researcher(), levels, sample),
+            name="sdr_kit compare",
+        ).start()
+
+    def _compare(self, researcher: Researcher, levels: list[int], sample: int) -> None:
+        """Compares on a loop of its own; runs on a thread of its own."""
+        wanted = sorted({1, *levels})
+
+        async def run() -> None:
+            accounts = self._desk.accounts
+            assert accounts is not None  # noqa: S101 (asked before)
+            self._loop = asyncio.get_running_loop()
+            self._task = asyncio.create_task(
+                compare(
+                    accounts,
+                    researcher,
+                    concurrency=levels,
+                    sample=sample,
+                    settings=self._desk.settings,
+                    spend=True,
+                    on_progress=lambda so_far: self._progressed(so_far, wanted),
+                )
+            )
+            self._status.value = markup.comparing(wanted, 0)
+            self._changed()
+            await asyncio.wait([self._task])
+
+        try:
+            asyncio.run(run())
+            task, self._task = self._task, None
+            if task is not None and not task.cancelled():
+                task.result()
+                self._status.value = ""
+            else:
+                self._status.value = markup.quiet("Stopped.")
+        except Exception as problem:  # noqa: BLE001 (shown on the panel)
+            self._status.value = ""
+            self._failed(problem)
+        finally:
+            self._task = None
+            self._changed()
+
+    def _progressed(self, so_far: Comparison, wanted: list[int]) -> None:
+        self._show(so_far)
+        done = len(so_far.frame)
+        if done < len(wanted):
+            self._status.value = markup.comparing(wanted, done)
+
+    def _show(self, comparison: Comparison) -> None:
+        self._comparison = comparison
+        self._table.value = markup.block(comparison._repr_html_())
+        old = self._chart.children
+        self._chart.children = (as_widget(comparison.figure()),)
+        show(self._chart, visible=True)
+        for chart in old:
+            chart.close()
+
+    def _end(self) -> None:
+        if self._loop is not None and self._task is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
