@@ -36,6 +36,7 @@ from sdr_kit.progress import (
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.tally import Tally
+from sdr_kit.watch import Watch
 from sdr_kit.worker import Researcher, RetryPolicy, Work, attempt, caller
 from sdr_kit.writer import Writer
 
@@ -81,7 +82,8 @@ class Engine:
             rng=rng or random.Random(),  # noqa: S311 (jitter, not a secret)
         )
         self.tally = so_far or Tally(total=len(accounts), slots=limit)
-        self.at_work: dict[int, Account] = {}  # by position
+        self.at_work: dict[int, Work] = {}  # by position
+        self._watch = Watch(self.at_work, timeout=settings.account_timeout_seconds)
         self._accounts = accounts
         self._researcher = researcher
         self._call = caller(researcher)
@@ -143,6 +145,7 @@ class Engine:
             accounts_per_minute=rate,
             seconds=now,
             eta_seconds=60 * left / rate if rate and state == "running" else None,
+            blocked_seconds=self._watch.blocked_seconds,
         )
 
     def summary(self) -> RunSummary:
@@ -229,6 +232,7 @@ class Engine:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._writer.run(), name="writer")
                 self._tasks = tasks
+                self._watch.start()
                 self._pump()
                 self._settle()
                 self._sample_again()
@@ -240,6 +244,7 @@ class Engine:
             raise
         finally:
             self._tasks = None
+            self._watch.stop()
             for timer in (self._wake, self._sampling):
                 if timer is not None:
                     timer.cancel()
@@ -267,7 +272,7 @@ class Engine:
             work = self._feed.maybe_next(now)
             if work is not None:
                 work.ticket = self._gate.start(now)
-                self.at_work[work.account.position] = work.account
+                self.at_work[work.account.position] = work
                 self._in_flight += 1
                 return work
             wait = self._feed.seconds_to_next(now)
@@ -288,8 +293,10 @@ class Engine:
 
     async def _work(self, work: Work) -> None:
         """Works on one account after another for as long as the gate lets it."""
+        worker = asyncio.current_task()
         following: Work | None = work
         while following is not None:
+            following.task = worker
             await self._attempt(following)
             await self._breathe()
             following = self._maybe_take()
@@ -301,17 +308,21 @@ class Engine:
         self._settle()
 
     async def _attempt(self, work: Work) -> None:
-        started = self._clock()
+        work.started = self._clock()
+        result: Research | Verdict | None = None
         try:
             result = await attempt(self._call, work.account)
-        except BaseException:
-            self._leave(work, started, None)
-            raise
-        self._leave(work, started, result)
+        except asyncio.CancelledError:
+            if not work.late:
+                raise
+        finally:
+            if work.late:
+                result = self._watch.judged(work, result)
+            self._leave(work, result)
+        if result is None:
+            raise asyncio.CancelledError
 
-    def _leave(
-        self, work: Work, started: float, result: Research | Verdict | None
-    ) -> None:
+    def _leave(self, work: Work, result: Research | Verdict | None) -> None:
         """Gives the slot back and sees to what follows; None is a cancelled call."""
         now = self._clock()
         verdict = result if isinstance(result, Verdict) else None
@@ -320,9 +331,9 @@ class Engine:
             "cancelled" if result is None else outcome,
             verdict,
             began=self._began,
-            started=started,
             ended=now,
         )
+        work.task = None
         del self.at_work[record.position]
         self.tally.attempted(record)
         self._tell_gate(work, record, verdict, now)

@@ -48,6 +48,9 @@ class Progress:
         accounts_per_minute: Rate over the last window (3 to 120 s).
         seconds: Since the start of the run.
         eta_seconds: Until the end at this rate; None when that cannot be said.
+        blocked_seconds: The longest time for which the run's event loop was held up
+            (an `async def` that calls `time.sleep`), also while it is; 0.0 when it was
+            never more than half a second.
     """
 
     state: State
@@ -64,6 +67,7 @@ class Progress:
     accounts_per_minute: float
     seconds: float
     eta_seconds: float | None
+    blocked_seconds: float = 0.0
 
     @property
     def held(self) -> bool:

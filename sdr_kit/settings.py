@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     request_timeout_seconds: Seconds = Field(
         default=120.0, description="How long one request to a provider may take."
     )
+    account_timeout_seconds: Seconds = Field(
+        default=600.0,
+        description="How long one attempt at an account may take, whatever it does.",
+    )
     database_url: str | None = Field(
         default=None,
         repr=False,  # it may hold a password

@@ -38,6 +38,9 @@ class Work:
         refused_since: When the provider first refused it, on the run's clock; None
             when its last call was not refused.
         ticket: What the gate gave for the attempt under way.
+        started: When the attempt under way began, on the run's clock.
+        task: Who makes it; None when there is none.
+        late: Whether it was cut off because it took too long.
     """
 
     account: Account
@@ -49,6 +52,9 @@ class Work:
     refusals: int = 0
     refused_since: float | None = None
     ticket: int = 0
+    started: float = 0.0
+    task: asyncio.Task[None] | None = None
+    late: bool = False
 
     def attempted(
         self,
@@ -56,7 +62,6 @@ class Work:
         verdict: Verdict | None,
         *,
         began: float,
-        started: float,
         ended: float,
     ) -> Attempt:
         """Counts an attempt and gives its record.
@@ -65,19 +70,19 @@ class Work:
             outcome: How it ended.
             verdict: What went wrong, if something did.
             began: Start of the run, on its clock.
-            started: Start of the call, on the same clock.
             ended: End of the call, on the same clock.
         """
+        seconds = ended - self.started
         self.attempts += 1
-        self.seconds += ended - started
+        self.seconds += seconds
         return Attempt(
             position=self.account.position,
             number=self.attempts,
-            started=started - began,
-            seconds=ended - started,
+            started=self.started - began,
+            seconds=seconds,
             outcome=outcome,
             http_status=None if verdict is None else verdict.http_status,
-            waited=max(0.0, started - self.ready_at),
+            waited=max(0.0, self.started - self.ready_at),
             message=None if verdict is None else verdict.message,
         )
 
@@ -192,8 +197,10 @@ async def attempt(research: AsyncResearcher, account: Account) -> Research | Ver
         return Verdict(kind="permanent", message="The researcher cancelled itself.")
     except SystemExit:  # it would end the loop, and with it everybody's run
         return Verdict(kind="permanent", message="The researcher called exit().")
-    except Exception as error:  # noqa: BLE001 (one account's failure is a value)
-        return classify(error)
+    except (KeyboardInterrupt, GeneratorExit):  # meant for us
+        raise
+    except BaseException as error:  # noqa: BLE001 (one account's failure is a value)
+        return classify(error)  # a panic of a library in Rust is no Exception
     return answer if isinstance(answer, Research) else _as_research(answer)
 
 

@@ -22,6 +22,7 @@ from sdr_kit.tally import Tally
 from sdr_kit.worker import Researcher
 from sdr_kit.writer import UNCOMMITTED
 from tests.accounts import made_up
+from tests.virtual import VirtualLoop
 
 
 @pytest.fixture
@@ -677,7 +678,8 @@ async def test_a_job_that_is_taken_up_again_goes_on_with_its_clock_and_books() -
     assert seen[0].completed == 4
     assert seen[0].seconds == 2.5
     summary = watched.engine.summary()
-    assert (summary.completed, summary.seconds) == (10, pytest.approx(5.5))
+    assert summary.completed == 10
+    assert summary.seconds == pytest.approx(5.5)
     assert summary.speedup == pytest.approx((10 + 2 * 0.5) / 5.5)
     assert summary.efficiency == pytest.approx(1)
     assert summary.retries == 2
@@ -702,3 +704,253 @@ async def test_the_time_to_go_and_the_end_are_those_of_the_accounts_taken_up() -
     seen = await watched.run()
     assert max(each.eta_seconds or 0.0 for each in seen) < 10
     assert (seen[-1].state, seen[-1].completed, seen[-1].pending) == ("finished", 5, 95)
+
+
+async def test_an_attempt_that_takes_too_long_is_cut_off_and_tried_again() -> None:
+    calls: list[float] = []
+
+    async def research(account: Account) -> dict[str, str]:
+        calls.append(now())
+        await asyncio.sleep(1000 if account.position == 3 else 1)
+        return {}
+
+    result = await run(10, research, 2, max_api_retries=1, account_timeout_seconds=90)
+    assert result.summary.completed == 9
+    failed = result.frame.iloc[3]
+    assert (failed["error_kind"], failed["attempts"]) == ("transient", 2)
+    assert failed["seconds"] == pytest.approx(180)
+    assert failed["error_message"] == (
+        "No answer within 2 min (ACCOUNT_TIMEOUT_SECONDS=90)."
+    )
+    late = result.attempts[result.attempts["position"] == 3]
+    assert list(late["outcome"]) == ["transient", "transient"]
+    assert list(late["seconds"]) == pytest.approx([90, 90])
+
+
+async def test_an_attempt_may_take_as_long_as_it_may() -> None:
+    result = await run(5, taking([89.9] * 5), 5, account_timeout_seconds=90)
+    assert result.summary.completed == 5
+    assert result.summary.retries == 0
+
+
+async def test_each_of_many_that_never_answer_is_cut_off_in_its_time() -> None:
+    """They start one after the other, so one timer must see to all of them."""
+    never = asyncio.Event()
+
+    async def research(account: Account) -> dict[str, str]:
+        if account.position % 10 == 0:
+            await never.wait()
+        await asyncio.sleep(2)
+        return {}
+
+    result = await run(
+        60, research, 20, account_timeout_seconds=10, account_delay_ms=70
+    )
+    attempts = result.attempts
+    late = attempts[attempts["outcome"] == "transient"]
+    assert set(late["position"]) == set(range(0, 60, 10))
+    assert list(late["seconds"]) == pytest.approx([10] * len(late))
+    assert result.summary.completed == 54
+    assert result.summary.failed == 6
+
+
+async def test_a_provider_that_never_answers_anybody_is_an_outage() -> None:
+    async def research(_account: Account) -> dict[str, str]:
+        await asyncio.sleep(5000 if now() < 300 else 1)
+        return {}
+
+    watched = Watched(30, research, limit=5, account_timeout_seconds=60)
+    seen = await watched.run()
+    assert any(each.held for each in seen)
+    assert seen[-1].completed == 30
+
+
+async def test_a_thread_that_never_returns_is_left_behind() -> None:
+    release, entered = threading.Event(), threading.Semaphore(0)
+
+    def research(account: Account) -> dict[str, str]:
+        if account.position == 1:
+            entered.release()
+            release.wait(20)
+        return {"by": "thread"}
+
+    try:
+        result = await run(3, research, 3, max_api_retries=1)
+        assert entered.acquire(timeout=0)
+        assert entered.acquire(timeout=0)
+    finally:
+        release.set()
+    assert list(result.frame["status"]) == ["completed", "failed", "completed"]
+    assert "No answer within 10 min" in result.frame.iloc[1]["error_message"]
+
+
+@pytest.mark.parametrize("late_first", [True, False])
+async def test_a_cancelled_run_is_cancelled_also_at_the_moment_of_a_timeout(
+    *, late_first: bool
+) -> None:
+    watched = Watched(3, taking([1000.0] * 3), limit=3, account_timeout_seconds=5)
+    loop = asyncio.get_running_loop()
+    engine = watched.engine
+    if late_first:  # the timer of the run is set before ours, so it fires first
+        events = [(5.0, engine.cancel)]
+    else:
+        loop.call_at(now() + 5.0, engine.cancel)
+        events = []
+    seen = await watched.run(*events)
+    assert seen[-1].state == "cancelled"
+    assert (seen[-1].pending, seen[-1].in_flight, seen[-1].running) == (3, 0, 0)
+    attempts = watched.store.attempts(watched.job_id)
+    assert [each.outcome for each in attempts] == ["cancelled"] * 3
+
+
+async def test_the_callers_cancellation_wins_over_a_timeout_at_the_same_moment() -> (
+    None
+):
+    store = MemoryStore()
+    settings = Settings(account_timeout_seconds=5)
+    task = asyncio.create_task(
+        sdr_kit.process(
+            made_up(2), taking([1000.0] * 2), store=store, settings=settings
+        )
+    )
+    asyncio.get_running_loop().call_at(now() + 5.0, task.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [each.outcome for each in store.attempts(1)] == ["cancelled"] * 2
+
+
+async def test_an_answer_at_the_moment_of_the_timeout_does_not_upset_the_worker() -> (
+    None
+):
+    """The next account of the same worker starts with a clean slate."""
+
+    async def research(account: Account) -> dict[str, str]:
+        if account.position == 0:
+            await asyncio.sleep(5)
+        elif account.position == 1:
+            never = asyncio.get_running_loop().create_future()
+            never.cancel()
+            await never
+        return {}
+
+    result = await run(3, research, 1, account_timeout_seconds=5, max_api_retries=0)
+    assert result.summary.pending == 0
+    assert result.frame["error_message"].iloc[1] == "The researcher cancelled itself."
+    assert result.frame["status"].iloc[2] == "completed"
+
+
+@pytest.mark.parametrize("ends", ["answers", "fails"])
+async def test_a_researcher_that_does_not_let_itself_be_cancelled(ends: str) -> None:
+    """Its answer is taken, as it may be paid for; its failure is that it was late."""
+
+    async def research(account: Account) -> dict[str, str]:
+        if account.position == 0:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                await asyncio.sleep(3)
+                if ends == "fails":
+                    raise ValueError("cleaning up") from None
+                return {"late": "yes"}
+        elif account.position == 1:
+            raise asyncio.CancelledError
+        return {}
+
+    result = await run(3, research, 1, account_timeout_seconds=5, max_api_retries=0)
+    first, second, third = result.frame.to_dict("records")
+    if ends == "answers":
+        assert (first["status"], first["late"]) == ("completed", "yes")
+    else:
+        assert "No answer within" in first["error_message"]
+    assert first["seconds"] == pytest.approx(8)
+    assert second["error_message"] == "The researcher cancelled itself."
+    assert third["status"] == "completed"
+
+
+class Blocking:
+    """Holds up the loop for some seconds in some calls, as `time.sleep` does."""
+
+    def __init__(self, *seconds: float) -> None:
+        self.seconds = list(seconds)
+
+    async def __call__(self, _account: Account) -> dict[str, str]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        if self.seconds:
+            loop.jump(self.seconds.pop(0))
+        await asyncio.sleep(1)
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "at_least", "at_most"),
+    [
+        ((), 0.0, 0.0),
+        ((0.1,) * 20, 0.0, 0.0),
+        ((3.0,), 2.5, 3.0),
+        ((0.0, 0.0, 5.0, 2.0), 4.5, 5.0),
+    ],
+)
+async def test_a_researcher_that_holds_up_the_loop_is_noticed(
+    blocks: tuple[float, ...], at_least: float, at_most: float
+) -> None:
+    watched = Watched(20, Blocking(*blocks), limit=1)
+    seen = await watched.run()
+    assert at_least <= seen[-1].blocked_seconds <= at_most
+    assert [each.blocked_seconds for each in seen] == sorted(
+        each.blocked_seconds for each in seen
+    )
+
+
+async def test_a_loop_that_is_held_up_is_seen_meanwhile() -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    seen: list[float] = []
+
+    async def research(_account: Account) -> dict[str, str]:
+        for _ in range(4):
+            loop.jump(2.0)
+            seen.append(watched.engine.progress().blocked_seconds)
+        return {}
+
+    watched = Watched(1, research, limit=1)
+    await watched.run()
+    assert seen == pytest.approx([1.5, 3.5, 5.5, 7.5])
+    assert watched.engine.progress().blocked_seconds == pytest.approx(7.5)
+
+
+ODD: list[Any] = [
+    (KeyError("domian"), "KeyError: 'domian'"),
+    (SystemExit(3), "The researcher called exit()."),
+    (None, "The researcher returned nothing"),
+    ([], "The researcher returned a value of type list"),
+    ("Acme", "The researcher returned a value of type str"),
+    (float("nan"), "The researcher returned a value of type float"),
+    ({"tier": "gold"}, "The researcher's answer: tier is '"),
+]
+
+
+@pytest.mark.parametrize("on_thread", [False, True], ids=["async", "plain"])
+async def test_a_function_of_a_cell_has_a_clear_outcome_whatever_it_does(
+    *, on_thread: bool
+) -> None:
+    def answer(account: Account) -> Any:
+        if account.position >= len(ODD):
+            return {"employees": float("nan"), "seen": True, "tier": None}
+        what, _ = ODD[account.position]
+        if isinstance(what, BaseException):
+            raise what
+        return what
+
+    async def on_loop(account: Account) -> Any:
+        return answer(account)
+
+    result = await run(len(ODD) + 1, answer if on_thread else on_loop)
+    for (_, message), row in zip(
+        ODD, result.frame.to_dict("records")[:-1], strict=True
+    ):
+        assert (row["status"], row["error_kind"]) == ("failed", "permanent")
+        assert message in row["error_message"]
+    last = result.frame.iloc[-1]
+    assert last["status"] == "completed"
+    assert last[["employees", "tier"]].isna().all()

@@ -50,6 +50,7 @@ def test_the_defaults() -> None:
         "retry_max_seconds": 60.0,
         "max_hold_seconds": 3600.0,
         "request_timeout_seconds": 120.0,
+        "account_timeout_seconds": 600.0,
         "database_url": None,
         "openai_api_key": None,
         "openai_base_url": "https://api.openai.com/v1",

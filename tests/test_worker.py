@@ -179,6 +179,10 @@ async def test_an_answer_that_holds_itself_fails_the_account_and_not_the_run() -
     assert result.kind == "permanent"
 
 
+class Panic(BaseException):
+    """As pyo3 raises it: no Exception."""
+
+
 @pytest.mark.parametrize("on_thread", [False, True], ids=["loop", "thread"])
 @pytest.mark.parametrize(
     ("error", "kind", "retry_after"),
@@ -188,10 +192,12 @@ async def test_an_answer_that_holds_itself_fails_the_account_and_not_the_run() -
         (Permanent("never"), "permanent", None),
         (ZeroDivisionError("a bug in the cell"), "permanent", None),
         (StopIteration(), "permanent", None),
+        (Panic("a library in Rust"), "permanent", None),
+        (BaseExceptionGroup("two", [Panic("one"), KeyError()]), "permanent", None),
     ],
 )
 async def test_an_exception_of_the_researcher_is_a_value(
-    *, error: Exception, kind: str, retry_after: float | None, on_thread: bool
+    *, error: BaseException, kind: str, retry_after: float | None, on_thread: bool
 ) -> None:
     def fail(_account: Account) -> None:
         raise error
@@ -341,16 +347,13 @@ def test_another_failure_in_between_ends_the_time_of_refusal() -> None:
 def test_the_record_of_an_attempt_is_in_seconds_of_the_run() -> None:
     account = Work(account=ACME, ready_at=105.0)
     failed = Verdict(kind="transient", message="busy", http_status=503)
-    first = account.attempted(
-        "transient", failed, began=100.0, started=107.0, ended=109.5
-    )
+    account.started = 107.0
+    first = account.attempted("transient", failed, began=100.0, ended=109.5)
     assert (first.position, first.number, first.outcome) == (3, 1, "transient")
     assert (first.started, first.seconds, first.waited) == (7.0, 2.5, 2.0)
     assert (first.http_status, first.message) == (503, "busy")
-    account.ready_at = 120.0
-    second = account.attempted(
-        "completed", None, began=100.0, started=120.0, ended=121.0
-    )
+    account.ready_at = account.started = 120.0
+    second = account.attempted("completed", None, began=100.0, ended=121.0)
     assert (second.number, second.waited) == (2, 0.0)
     assert (second.http_status, second.message) == (None, None)
     assert (account.attempts, account.seconds) == (2, 3.5)
@@ -362,10 +365,8 @@ def test_the_record_of_an_attempt_is_in_seconds_of_the_run() -> None:
 def test_a_start_before_the_account_was_ready_waited_for_nothing(
     outcome: AttemptOutcome, seconds: float
 ) -> None:
-    account = Work(account=ACME, ready_at=5.0)
-    record = account.attempted(
-        outcome, None, began=0.0, started=4.0, ended=4.0 + seconds
-    )
+    account = Work(account=ACME, ready_at=5.0, started=4.0)
+    record = account.attempted(outcome, None, began=0.0, ended=4.0 + seconds)
     assert record.waited == 0
     assert record.seconds == pytest.approx(seconds)
 
@@ -373,9 +374,8 @@ def test_a_start_before_the_account_was_ready_waited_for_nothing(
 def test_the_outcome_of_an_account_sums_up_its_attempts() -> None:
     account = work()
     for number in range(2):
-        account.attempted(
-            "transient", None, began=0.0, started=number, ended=number + 0.5
-        )
+        account.started = number
+        account.attempted("transient", None, began=0.0, ended=number + 0.5)
     completed = account.outcome(Research(fields=FOUND), finished=9.0)
     assert (completed.position, completed.status) == (3, "completed")
     assert (completed.attempts, completed.seconds) == (2, 1.0)
