@@ -182,20 +182,12 @@ def test_what_is_missing_leaves_a_gap_not_an_error(draw: Draw) -> None:
 
 
 @pytest.mark.parametrize("draw", DRAWN)
-def test_a_widget_takes_new_values_and_loses_the_old(draw: Draw) -> None:
-    few, many = draw(frame_for(draw, 2)), draw(frame_for(draw, 30))
-    nothing = draw(pd.DataFrame())
-    widget = charts.as_widget(few)
+def test_it_is_the_same_as_a_widget(draw: Draw) -> None:
+    figure = draw(frame_for(draw, 3))
+    widget = charts.as_widget(figure)
     assert isinstance(widget, go.FigureWidget)
-    for figure in (many, nothing, few):
-        charts.redraw(widget, figure)
-        assert json.loads(widget.to_json()) == json.loads(figure.to_json())
-
-
-def test_another_kind_of_chart_is_refused() -> None:
-    widget = charts.as_widget(charts.latency_figure(attempted(3)))
-    with pytest.raises(ValueError, match="the widget shows"):
-        charts.redraw(widget, charts.tiers_figure(rated(3)))
+    assert json.loads(widget.to_json()) == json.loads(figure.to_json())
+    assert widget._config["responsive"]  # follows the width of its page
 
 
 def test_throughput_stands_beside_the_ideal_and_the_batches() -> None:

@@ -2,13 +2,12 @@
 
 This folder is the only place that imports Plotly. Each function takes a frame (or the
 samples of a run) and gives a figure; none of them fails because there is nothing to
-show yet: the figure says so instead. A chart always has the same traces, whatever it
-shows, so that `redraw` can put new values into one that is on screen.
+show yet: the figure says so instead.
 """
 
 from sdr_kit.charts.attempts import latency_figure, timeline_figure
 from sdr_kit.charts.live import draw_live, live_figure, run_figure
-from sdr_kit.charts.look import as_widget, redraw
+from sdr_kit.charts.look import as_widget
 from sdr_kit.charts.speed import (
     comparison_figure,
     sizes_figure,
@@ -23,7 +22,6 @@ __all__ = [
     "draw_live",
     "latency_figure",
     "live_figure",
-    "redraw",
     "run_figure",
     "sizes_figure",
     "speedup_figure",

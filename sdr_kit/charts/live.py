@@ -74,7 +74,10 @@ def draw_live(figure: go.Figure, samples: Sequence[Sample]) -> None:
     }
     seconds = np.array([each.seconds for each in samples])  # arrays travel as binary
     with figure.batch_update():
-        say_empty(figure, "" if samples else _NOTHING_YET)
+        if figure.layout.showlegend is not bool(
+            samples
+        ):  # it costs as much as the rest
+            say_empty(figure, "" if samples else _NOTHING_YET)
         for trace in figure.data:
             trace.x = seconds
             trace.y = np.array(columns[trace.name])

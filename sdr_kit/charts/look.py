@@ -123,18 +123,3 @@ def as_widget(figure: go.Figure) -> go.FigureWidget:
     widget = go.FigureWidget(figure)
     widget._config = {**widget._config, "responsive": True}
     return widget
-
-
-def redraw(widget: go.FigureWidget, figure: go.Figure) -> None:
-    """Puts another figure of the same kind into a widget, in one message.
-
-    Raises:
-        ValueError: The figure is of another kind: its traces are.
-    """
-    shown, wanted = ([trace.type for trace in each.data] for each in (widget, figure))
-    if shown != wanted:
-        raise ValueError(f"the widget shows {shown}, the figure has {wanted}")
-    with widget.batch_update():
-        for old, new in zip(widget.data, figure.data, strict=True):
-            old.update(new.to_plotly_json())
-        widget.layout.update(figure.layout.to_plotly_json())
