@@ -13,6 +13,7 @@ from sdr_kit.columns import (
     OWNER,
     TEAM_OWNERS,
     label_key,
+    missing_labels,
     recognise,
 )
 from sdr_kit.domains import clean_domain
@@ -113,13 +114,11 @@ def _sources(table: Table, chosen: Mapping[str, str]) -> dict[str, list[int]]:
         for label, name in zip(table.header, table.names, strict=True)
     ]
     sources = recognise(labels, chosen)
-    known = {label_key(label) for label in labels}
-    for column, label in chosen.items():
-        if label not in labels and label_key(label) not in known:
-            raise AccountsError(
-                f'there is no column "{shown(label)}" for {column}; the columns are: '
-                f"{listed(table.header)}"
-            )
+    for column in missing_labels(labels, chosen):
+        raise AccountsError(
+            f'there is no column "{shown(chosen[column])}" for {column}; the columns '
+            f"are: {listed(table.header)}"
+        )
     if NAME not in sources:
         raise AccountsError(
             f"there is no column company_name; the columns are: "

@@ -187,13 +187,20 @@ def _chosen_places(
             yield column, keys.index(key)
 
 
+def missing_labels(header: Sequence[str], chosen: Mapping[str, str]) -> list[str]:
+    """Gives the columns whose chosen label is not in a header."""
+    there = dict(_chosen_places(header, list(map(label_key, header)), chosen))
+    return [column for column in chosen if column not in there]
+
+
 def find_header(
     records: Sequence[Sequence[str]], chosen: Mapping[str, str] | None = None
 ) -> tuple[int, int] | None:
     """Finds the record that names the columns, and how many of ours it names.
 
     It is the first that names the company, unless a later one, below some lines of
-    a title, names more of ours and has more cells.
+    a title, names more of ours and has more cells. With labels that a person chose, it
+    has them all.
 
     Returns:
         Its position and how many of ours it names, or None.
@@ -202,7 +209,7 @@ def find_header(
     filled = 0
     for position, cells in enumerate(records[:HEADER_WITHIN]):
         ours = recognise(cells, chosen)
-        if NAME not in ours:
+        if NAME not in ours or missing_labels(cells, chosen or {}):
             continue
         some = sum(bool(cell.strip()) for cell in cells)
         if best is None or (len(ours) > best[1] and some > filled):

@@ -55,7 +55,7 @@ def _delimiter(text: str, chosen: Mapping[str, str] | None) -> str:
 
     def fits(mark: str) -> tuple[int, int]:
         head = _head(text, mark)
-        found = find_header(head, chosen)
+        found = find_header(head, chosen) or find_header(head)
         if found:
             return found[1], len(head[found[0]])
         return 0, len(head[0]) if head else 0

@@ -93,7 +93,8 @@ def table_from(
     first = list(islice(rest, HEADER_WITHIN))
     if not first:
         raise AccountsError("it is empty; a header with company_name is needed")
-    found = find_header([cells for _, cells in first], chosen)
+    head = [cells for _, cells in first]
+    found = find_header(head, chosen) or find_header(head)
     at = found[0] if found else 0
     row, header = first[at]
     if len(header) > MAX_COLUMNS:
