@@ -9,7 +9,6 @@ from sdr_kit.account import Edit
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.engine import Engine
 from sdr_kit.memory_store import MemoryStore
-from sdr_kit.names import account_key
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.tally import Tally
@@ -116,9 +115,5 @@ class Plan:
 def edits_by_position(accounts: Accounts, store: AnyStore) -> dict[int, Edit]:
     """Gives what people have set for these accounts; one query when that is nothing."""
     edits = store.edits()
-    keys = _keys(accounts) if edits else []
+    keys = accounts.keys if edits else []
     return {position: edits[key] for position, key in enumerate(keys) if key in edits}
-
-
-def _keys(accounts: Accounts) -> list[str]:
-    return [account_key(each.company_name, each.domain) for each in accounts]

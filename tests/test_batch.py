@@ -58,7 +58,7 @@ async def test_process_gives_one_row_an_account_with_the_columns_of_the_contract
 ) -> None:
     run = await sdr_kit.process(made_up(3), quick, settings=settings, store="memory")
     assert list(run.frame.columns) == [
-        *("company_name", "domain", "industry", "owner"),
+        *("company_name", "domain", "industry", "owner", "shared_domain"),
         *("status", "attempts", "seconds", "reused", "tier", "priority_score"),
         "summary",
         *("error_kind", "error_message", "cost_usd"),
