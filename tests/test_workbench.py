@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,10 @@ import pytest
 
 import sdr_kit
 from sdr_kit import Account, Settings, Workbench
+from sdr_kit.account import Edit
 from tests.accounts import made_up
+
+TABS = ["List", "Run", "Accounts", "Failures", "Compare", "Charts"]
 
 
 async def quick(account: Account) -> dict[str, object]:
@@ -45,9 +49,15 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-def shown(workbench: Workbench) -> str:
-    parts = ("_headline", "_problem", "_notice", "_progress", "_table", "_failures")
-    return " ".join(getattr(workbench, part).value for part in parts)
+def turn_to(workbench: Workbench, tab: str) -> None:
+    workbench._tabs.selected_index = TABS.index(tab)
+
+
+def shown(widget: object) -> str:
+    """What a widget and all in it say."""
+    children = getattr(widget, "children", ())
+    said = [str(getattr(widget, "value", "")), getattr(widget, "description", "")]
+    return " ".join([*said, *map(shown, children)])
 
 
 def drawn_to_the_end(workbench: Workbench) -> None:
@@ -55,11 +65,28 @@ def drawn_to_the_end(workbench: Workbench) -> None:
     until(lambda: not any(t.name == "sdr_kit panel" for t in threading.enumerate()))
 
 
-def test_an_empty_panel_says_what_to_do() -> None:
+def ran(workbench: Workbench) -> Workbench:
+    workbench._run.click()
+    drawn_to_the_end(workbench)
+    return workbench
+
+
+def test_an_empty_panel_asks_for_a_list() -> None:
     workbench = Workbench(store="memory")
-    assert "load_accounts" in shown(workbench)
+    assert workbench._tabs.selected_index == TABS.index("List")
+    assert "Upload a list" in shown(workbench)
     assert workbench._run.disabled
     assert workbench.frame.empty
+
+
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("number", [0, 3])
+def test_every_tab_says_what_to_do_before_the_first_run(tab: str, number: int) -> None:
+    accounts = made_up(number) if number else None
+    workbench = Workbench(accounts, store="memory")
+    turn_to(workbench, tab)
+    assert workbench._problem.value == ""
+    assert len(shown(workbench._tabs.children[TABS.index(tab)])) > 20
 
 
 def test_before_the_first_run_the_frame_is_the_list() -> None:
@@ -72,16 +99,15 @@ def test_before_the_first_run_the_frame_is_the_list() -> None:
 
 
 def test_a_click_on_run_goes_to_the_end_and_shows_it() -> None:
-    workbench = panel()
-    workbench._run.click()
-    drawn_to_the_end(workbench)
+    workbench = ran(panel())
     assert "Finished" in shown(workbench)
     assert "4 completed" in shown(workbench)
     assert "1 failed" in shown(workbench)
-    assert len(workbench._chart.data[0].x) >= 2
+    assert len(workbench._run_view._chart.data[0].x) >= 2
     assert not workbench._run.disabled
     assert workbench._cancel.disabled
     assert list(workbench.frame["tier"].dropna()) == ["A"] * 4
+    assert workbench._tabs.titles[2:4] == ("Accounts (5)", "Failures (1)")
 
 
 def test_foreign_text_is_escaped() -> None:
@@ -90,12 +116,14 @@ def test_foreign_text_is_escaped() -> None:
     )
     workbench = Workbench(accounts, researchers={"mine": quick}, store="memory")
     workbench._researcher.value = quick
-    workbench._run.click()
-    drawn_to_the_end(workbench)
+    ran(workbench)
+    for tab in TABS:
+        turn_to(workbench, tab)
+    workbench._accounts_view._details.open(0)
     for tag in ("<img", "<b>B", "<b>found"):
         assert tag not in shown(workbench)
-    assert "&lt;img" in shown(workbench)
-    assert "no website &lt;b&gt;found" in workbench._failures.value
+    assert "&lt;img" in shown(workbench._accounts_view.box)
+    assert "no website &lt;b&gt;found" in shown(workbench._failures_view.box)
 
 
 def test_handlers_may_be_called_from_any_thread() -> None:
@@ -121,20 +149,22 @@ def test_handlers_may_be_called_from_any_thread() -> None:
     assert "Cancelled" in shown(workbench)
 
 
-def test_a_handlers_error_shows_on_the_panel_and_goes_with_the_next_success() -> None:
-    class Refusing:
-        def __call__(self, _account: Account) -> dict[str, str]:
-            return {}
-
-    workbench = panel(3)
-    workbench.accounts = "not a list"  # type: ignore[assignment]
+def test_a_moved_slider_is_on_the_label_at_once() -> None:
+    workbench = panel(100, researcher=slow)
     workbench._run.click()
-    assert "load_accounts" in workbench._problem.value
-    assert 'role="alert"' in workbench._problem.value
-    workbench.accounts = made_up(3)
-    workbench._run.click()
-    assert workbench._problem.value == ""
+    workbench._slider.value = 9
+    assert "limit 9" in workbench._progress.value
+    workbench._cancel.click()
     drawn_to_the_end(workbench)
+
+
+def test_a_handlers_error_shows_on_the_panel_and_goes_with_the_next_success() -> None:
+    workbench = panel(3)
+    workbench._list_view._load.click()
+    assert "path of a file" in workbench._problem.value
+    assert 'role="alert"' in workbench._problem.value
+    ran(workbench)
+    assert workbench._problem.value == ""
 
 
 def test_a_run_that_pauses_to_ask_says_why_and_how_to_go_on() -> None:
@@ -161,11 +191,19 @@ def test_a_crash_is_shown() -> None:
         async def __call__(self, _account: Account) -> dict[str, str]:
             return {}
 
-    workbench = panel(3, researcher=Broken())
-    workbench._run.click()
-    drawn_to_the_end(workbench)
+    workbench = ran(panel(3, researcher=Broken()))
     assert "no such provider" in workbench._notice.value
     assert not workbench._run.disabled
+
+
+def test_a_researcher_that_blocks_the_run_is_told_of() -> None:
+    async def blocking(_account: Account) -> dict[str, str]:
+        time.sleep(1.8)  # noqa: ASYNC251 (that is the point)
+        return {}
+
+    workbench = ran(panel(1, researcher=blocking))
+    assert "blocks the run" in workbench._notice.value
+    assert "def" in workbench._notice.value
 
 
 def test_sequential_disables_the_slider_and_runs_one_at_a_time() -> None:
@@ -211,19 +249,313 @@ def test_the_slider_follows_what_a_cell_tells_the_job() -> None:
     assert workbench._slider.value == 3
 
 
-def test_a_page_that_draws_the_panel_gets_a_fresh_chart() -> None:
-    workbench = panel(5)
-    workbench._run.click()
-    drawn_to_the_end(workbench)
-    old = workbench._chart
-    workbench._on_drawn(workbench._beacon, {"drawn": True}, [])
-    assert workbench._chart is not old
-    assert len(workbench._chart.data[0].x) == len(old.data[0].x)
-    assert workbench._chart_box.children == (workbench._chart,)
+def test_a_page_that_draws_the_panel_gets_fresh_charts() -> None:
+    workbench = ran(panel(5))
+    turn_to(workbench, "Charts")
+    old, other = workbench._run_view._chart, workbench._charts_view._chart.children
+    workbench._page._handle_custom_msg({"drawn": True}, [])
+    assert workbench._run_view._chart is not old
+    assert len(workbench._run_view._chart.data[0].x) == len(old.data[0].x)
+    assert workbench._run_view._chart_box.children == (workbench._run_view._chart,)
+    assert workbench._charts_view._chart.children != other
 
 
-@pytest.mark.parametrize("number", [99, 100, 101, 2000])
+@pytest.mark.parametrize("number", [11, 12, 13, 2000])
 def test_a_large_list_is_shown_around_where_the_work_is(number: int) -> None:
-    workbench = panel(number)
-    assert workbench._table.value.count("<tr>") == min(number, 100) + 1
-    assert ("all" in workbench._table.value) == (number <= 100)
+    workbench = panel(number, researcher=slow)
+    workbench._run.click()
+    table = workbench._run_view._table
+    until(lambda: "<tr>" in table.value)
+    assert table.value.count("<tr>") == min(number, 12) + 1
+    assert ("all" in table.value) == (number <= 12)
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
+# The list.
+
+
+def upload(workbench: Workbench, name: str, content: bytes) -> None:
+    workbench._list_view._upload.value = (
+        {
+            "name": name,
+            "type": "text/csv",
+            "content": memoryview(content),
+            "size": len(content),
+            "last_modified": datetime.datetime.now(datetime.UTC),
+        },
+    )
+
+
+def test_an_uploaded_file_is_the_list_and_another_may_follow() -> None:
+    workbench = Workbench(store="memory")
+    upload(workbench, "kunden.csv", "Firma;Webseite\nMüller AG;mueller.de".encode())
+    assert workbench.accounts is not None
+    assert list(workbench.frame["company_name"]) == ["Müller AG"]
+    assert "kunden.csv" in workbench._headline.value
+    assert "semicolons" in workbench._list_view._report.value
+    assert not workbench._run.disabled
+    upload(workbench, "two.csv", b"company_name\nA\nB\n")
+    assert len(workbench.accounts) == 2
+    assert workbench._list_view._upload.value == ()
+
+
+def test_a_list_that_cannot_be_loaded_says_why_and_leaves_the_one_before() -> None:
+    workbench = panel(3)
+    upload(workbench, "numbers.csv", b"a,b\n1,2\n")
+    assert "numbers.csv" in workbench._problem.value
+    assert workbench.accounts is not None
+    assert len(workbench.accounts) == 3
+
+
+def test_no_list_is_loaded_over_a_running_one() -> None:
+    workbench = panel(50, researcher=slow)
+    workbench._run.click()
+    upload(workbench, "two.csv", b"company_name\nA\nB\n")
+    assert "a run is under way" in workbench._problem.value
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
+def listed(rows: str) -> Workbench:
+    accounts = sdr_kit.load_accounts(f"company_name,domain\n{rows}".encode())
+    workbench = Workbench(accounts, store="memory", researchers={"mine": quick})
+    workbench._researcher.value = quick
+    turn_to(workbench, "List")
+    return workbench
+
+
+def select(workbench: Workbench, group: str, places: list[int]) -> None:
+    view = workbench._list_view
+    view._which.value = group
+    assert view._grid._table is not None
+    view._grid._table.selected_rows = places
+
+
+def test_a_duplicate_is_kept_and_a_row_is_dropped_before_the_run() -> None:
+    workbench = listed("Acme Inc,acme.com\nAcme,acme.com\nBolt,bolt.eu\n")
+    view = workbench._list_view
+    assert view._act.disabled
+    select(workbench, "Duplicates", [0])
+    assert view._act.description == "Keep selected"
+    view._act.click()
+    assert list(workbench.frame["company_name"]) == ["Acme Inc", "Acme", "Bolt"]
+    select(workbench, "Ready", [0, 2])
+    assert view._act.description == "Drop selected"
+    view._act.click()
+    assert list(workbench.frame["company_name"]) == ["Acme"]
+    assert "2 rejected" in workbench._headline.value
+    select(workbench, "Rejected", [0])
+    view._act.click()
+    assert list(workbench.frame["company_name"]) == ["Acme Inc", "Acme"]
+
+
+def test_a_list_that_has_been_run_is_not_changed() -> None:
+    workbench = ran(listed("Acme Inc,acme.com\nAcme,acme.com\nBolt,bolt.eu\n"))
+    turn_to(workbench, "List")
+    select(workbench, "Duplicates", [0])
+    assert workbench._list_view._act.disabled
+    assert workbench.job is not None
+
+
+# Accounts.
+
+
+def test_an_edit_stands_above_the_research_and_survives_another_run() -> None:
+    workbench = ran(panel(3))
+    turn_to(workbench, "Accounts")
+    grid = workbench._accounts_view._grid
+    assert grid._table is not None
+    grid._table.selected_rows = [2]
+    details = workbench._accounts_view._details
+    assert "Company 2" in details._research.value
+    assert "a company" in details._research.value
+    details._tier.value, details._owner.value = "C", " Ann "
+    details._notes.value = "call <b>in</b> May"
+    details._save.click()
+    assert grid.selected == [2]
+    assert details._notes.value == "call <b>in</b> May"
+    for _ in range(2):
+        row = workbench.frame.iloc[2]
+        assert (row["tier"], row["owner"]) == ("C", "Ann")
+        assert row["notes"] == "call <b>in</b> May"
+        assert row["priority_score"] == 9
+        ran(workbench)
+    turn_to(workbench, "Accounts")
+    details.open(2)
+    details._undo.click()
+    assert workbench.frame.iloc[2]["tier"] == "A"
+    assert "notes" not in workbench.frame
+
+
+def test_an_account_can_be_edited_and_dropped_before_the_run() -> None:
+    workbench = panel(3)
+    turn_to(workbench, "Accounts")
+    details = workbench._accounts_view._details
+    details.open(1)
+    details._priority.value = 10
+    details._save.click()
+    details.open(0)
+    details._drop.click()
+    assert list(workbench.frame["company_name"]) == ["Company 1", "Company 2"]
+    assert workbench._desk.worklist["priority_score"].tolist()[0] == 10
+    assert details.position is None
+
+
+def test_new_results_are_offered_and_shown_at_the_end() -> None:
+    workbench = panel(40, researcher=slow)
+    workbench._run.click()
+    turn_to(workbench, "Accounts")
+    view = workbench._accounts_view
+    until(lambda: "new result" in view._news.value)
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+    assert view._news.value == ""
+
+
+def test_exports_leave_out_what_the_sandbox_invented_unless_asked() -> None:
+    workbench = Workbench(made_up(3), store="memory")
+    ran(workbench)
+    turn_to(workbench, "Accounts")
+    saved: list[tuple[str, bytes]] = []
+    view = workbench._accounts_view
+    view._download = lambda name, contents: saved.append((name, contents))
+    view._csv.click()
+    view._invented.value = True
+    view._csv.click()
+    view._excel.click()
+    assert [b"SYNTHETIC" in contents for _, contents in saved[:2]] == [False, True]
+    assert [name.rpartition(".")[2] for name, _ in saved] == ["csv", "csv", "xlsx"]
+
+
+def test_the_desk_keeps_an_edit_with_the_company_not_with_the_job() -> None:
+    workbench = ran(panel(2))
+    workbench._desk.edit(0, Edit(notes="old customer"))
+    again = Workbench(made_up(2), store=workbench._desk.store)
+    assert again._desk.worklist["notes"].tolist()[0] == "old customer"
+
+
+# Failures.
+
+
+def failing_once() -> Callable[[Account], object]:
+    seen: set[int] = set()
+
+    async def research(account: Account) -> dict[str, object]:
+        if account.position % 2 and account.position not in seen:
+            seen.add(account.position)
+            raise sdr_kit.Permanent(
+                "No website" if account.position % 4 == 1 else "Parked domain"
+            )
+        return {"tier": "B"}
+
+    return research
+
+
+def test_failures_are_grouped_and_one_cause_is_retried() -> None:
+    workbench = ran(panel(12, researcher=failing_once()))
+    turn_to(workbench, "Failures")
+    view = workbench._failures_view
+    assert len(view._groups.children) == 2
+    assert "No website" in shown(view.box)
+    retry = view._groups.children[0].children[1].children[0]
+    assert retry.description == "Retry these 3"
+    job = workbench.job
+    retry.click()
+    drawn_to_the_end(workbench)
+    assert workbench.job is not job
+    assert "9 completed" in shown(workbench)
+    assert "3 failed" in shown(workbench)
+    turn_to(workbench, "Failures")
+    view._all.click()
+    drawn_to_the_end(workbench)
+    assert "12 completed" in shown(workbench)
+    turn_to(workbench, "Failures")
+    assert "No account has failed" in shown(view.box)
+
+
+def test_what_a_cancelled_run_left_is_continued() -> None:
+    workbench = panel(30, researcher=slow)
+    workbench._slider.value = 10
+    workbench._run.click()
+    until(lambda: workbench.job is not None and workbench.job.progress.completed > 0)
+    assert workbench._continue.layout.display == "none"
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+    assert workbench._continue.layout.display is None
+    workbench._continue.click()
+    drawn_to_the_end(workbench)
+    assert "30 completed" in shown(workbench)
+    assert workbench._continue.layout.display == "none"
+
+
+# Compare.
+
+
+def compared(workbench: Workbench) -> None:
+    until(lambda: not workbench._compare_view.running)
+    until(lambda: not any(t.name == "sdr_kit compare" for t in threading.enumerate()))
+
+
+def test_a_comparison_is_drawn_beside_its_table() -> None:
+    workbench = panel(5)
+    turn_to(workbench, "Compare")
+    view = workbench._compare_view
+    view._levels.value, view._sample.value = "1, 5", 4
+    view._go.click()
+    until(lambda: view._table.value != "")
+    compared(workbench)
+    assert view._status.value == ""
+    assert len(view._chart.children) == 1
+    assert not view._go.disabled
+    assert workbench.job is None
+
+
+def test_a_comparison_is_stopped() -> None:
+    workbench = panel(5, researcher=slow)
+    turn_to(workbench, "Compare")
+    view = workbench._compare_view
+    view._sample.value = 5
+    view._go.click()
+    until(lambda: view.running)
+    assert workbench._run.disabled
+    view._stop.click()
+    compared(workbench)
+    assert "Stopped" in view._status.value
+    assert not workbench._run.disabled
+
+
+@pytest.mark.parametrize("levels", ["", "1, x", "5.5", "0", "11"])
+def test_numbers_that_make_no_comparison_are_refused(levels: str) -> None:
+    workbench = panel(3)
+    view = workbench._compare_view
+    view._levels.value = levels
+    view._go.click()
+    assert "alert" in workbench._problem.value
+    assert not view.running
+
+
+def test_a_paid_researcher_is_compared_only_after_a_yes() -> None:
+    class Paid:
+        paid = True
+        calls = 0
+
+        async def __call__(self, _account: Account) -> dict[str, str]:
+            self.calls += 1
+            return {}
+
+    paid = Paid()
+    workbench = panel(5, researcher=paid)
+    view = workbench._compare_view
+    view._levels.value, view._sample.value = "1, 2", 5
+    view._go.click()
+    assert "10 paid calls" in view._question._words.value
+    assert view._question.layout.display is None
+    view._question._no.click()
+    assert view._question.layout.display == "none"
+    assert paid.calls == 0
+    view._go.click()
+    view._question._yes.click()
+    until(lambda: view._table.value != "")
+    compared(workbench)
+    assert paid.calls == 10

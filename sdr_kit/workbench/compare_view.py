@@ -88,6 +88,7 @@ class CompareView:
             tooltip="End the comparison; what is measured stays",
         )
         self._question = Question(guard)
+        self._empty = text(markup.hint("Load a list first; a sample is taken of it."))
         self._status = text()
         self._table = text()
         self._chart = widgets.VBox(layout={"overflow": "hidden"})
@@ -95,6 +96,7 @@ class CompareView:
         self.box = column(
             [
                 text(markup.COMPARE),
+                self._empty,
                 row([self._sample, self._levels, self._go, self._stop]),
                 self._question,
                 self._status,
@@ -114,12 +116,7 @@ class CompareView:
         self._go.disabled = not ready
         self._stop.disabled = not self.running
         self._sample.disabled = self._levels.disabled = self.running
-        if not self._desk.total:
-            self._status.value = markup.hint(
-                "Load a list first; a sample of it is compared."
-            )
-        elif self._comparison is None and not self.running:
-            self._status.value = ""
+        show(self._empty, visible=not self._desk.total)
 
     def redraw(self) -> None:
         """Puts a fresh chart in place, for a page that was drawn anew."""
