@@ -13,8 +13,10 @@ from sdr_kit.charts.look import (
     LINES,
     ORANGE,
     RED,
+    WHOLE_NUMBERS,
     counted,
     hover_text,
+    named,
     plain_text,
     styled,
 )
@@ -60,8 +62,10 @@ def latency_figure(attempts: pd.DataFrame) -> go.Figure:
         ]
     )
     figure.update_layout(barmode="stack", bargap=0.04, hovermode="x")
-    figure.update_xaxes(title="seconds an attempt", range=[0, edges[-1]])
-    figure.update_yaxes(title="attempts", rangemode="tozero")
+    figure.update_xaxes(
+        title="seconds an attempt", range=[0, edges[-1]], hoverformat=",.2f"
+    )
+    figure.update_yaxes(title="attempts", **WHOLE_NUMBERS)
     title = "How long attempts took"
     if len(known):
         title = f"How long {counted(len(known), 'attempt')} took"
@@ -208,7 +212,9 @@ def _histogram(name: str, edges: np.ndarray, counts: np.ndarray, colour: str) ->
         y=counts,
         width=np.diff(edges) * 0.94,
         customdata=np.column_stack([edges[:-1], edges[1:]]),
-        hovertemplate="%{customdata[0]:,.2f} to %{customdata[1]:,.2f} s: %{y:,}",
+        hovertemplate=named(
+            "%{y:,} took %{customdata[0]:,.2f} to %{customdata[1]:,.2f} s"
+        ),
         marker={"color": colour},
     )
 

@@ -8,7 +8,16 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from sdr_kit.charts.look import BLUE, GREEN, ORANGE, RED, as_widget, say_empty, styled
+from sdr_kit.charts.look import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    RED,
+    as_widget,
+    named,
+    say_empty,
+    styled,
+)
 from sdr_kit.progress import Sample
 
 _NOTHING_YET = "The run has not begun"
@@ -40,7 +49,9 @@ def run_figure(samples: Sequence[Sample]) -> go.Figure:
     failed = {"name": "failed", "line": {**line, "color": RED}}
     for row, trace in ((1, rate), (2, held), (2, in_flight), (2, limit), (3, failed)):
         figure.add_trace(
-            go.Scatter(mode="lines", x=[], y=[], hovertemplate="%{y:,.0f}", **trace),
+            go.Scatter(
+                mode="lines", x=[], y=[], hovertemplate=named("%{y:,.0f}"), **trace
+            ),
             row,
             1,
         )

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from sdr_kit.charts.look import BLUE, LINES, RED, TEXT, counted, styled
+from sdr_kit.charts.look import BLUE, LINES, RED, TEXT, counted, named, styled
 
 _IDEAL, _MEASURED, _BATCHES = "ideal", "measured", "original's batches"
 _NOTHING_YET = "Nothing has been compared yet"
@@ -176,7 +176,7 @@ def _lines(
             mode="lines+markers",
             line=line,
             marker={"symbol": symbol, "size": 8},
-            hovertemplate=f"%{{y:{form}}} {unit}",
+            hovertemplate=named(f"%{{y:{form}}} {unit}"),
         )
         for name, y, line, symbol in (
             (_IDEAL, ideal, grey, "diamond"),
@@ -197,7 +197,7 @@ def _bars(
         textposition="outside",
         textangle=0,
         textfont={"color": TEXT, "size": 11},
-        hovertemplate="%{y:.2f} ×",
+        hovertemplate=named("%{y:.2f} ×"),
         marker={"color": fill, "line": {"color": line, "width": 1.5}},
         cliponaxis=False,
     )

@@ -7,7 +7,16 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from sdr_kit.account import PRIORITIES, TIERS
-from sdr_kit.charts.look import BLUE, LINES, ORANGE, TEXT, counted, styled
+from sdr_kit.charts.look import (
+    BLUE,
+    LINES,
+    ORANGE,
+    TEXT,
+    WHOLE_NUMBERS,
+    counted,
+    named,
+    styled,
+)
 
 _NO_TIER = "none"
 _SKY = "#56B4E9"
@@ -34,7 +43,7 @@ def tiers_figure(frame: pd.DataFrame) -> go.Figure:
         counts = priority[chosen].value_counts().reindex(PRIORITIES, fill_value=0)
         label = "no tier" if name == _NO_TIER else f"tier {name}"
         look = {"name": label, "marker": {"color": colour}}
-        look["hovertemplate"] = "%{y:,} accounts"
+        look["hovertemplate"] = named("%{y:,} accounts")
         number = int(chosen.sum())
         bar = go.Bar(x=[name], y=[number], showlegend=False, **look)
         bar.update(text=[f"{number:,}" if number else ""])
@@ -43,8 +52,8 @@ def tiers_figure(frame: pd.DataFrame) -> go.Figure:
         figure.add_trace(bar, 1, 1)
         figure.add_trace(go.Bar(x=list(PRIORITIES), y=counts.to_numpy(), **look), 1, 2)
     figure.update_layout(barmode="stack", hovermode="x unified")
-    figure.update_yaxes(title="accounts", rangemode="tozero", col=1)
-    figure.update_yaxes(rangemode="tozero", col=2)
+    figure.update_yaxes(**WHOLE_NUMBERS)
+    figure.update_yaxes(title="accounts", col=1)
     figure.update_xaxes(showgrid=False)
     figure.update_xaxes(title="tier", type="category", col=1)
     figure.update_xaxes(title="priority (10 is highest)", dtick=1, col=2)
