@@ -284,7 +284,10 @@ def test_a_timeline_of_many_shows_the_last_and_says_so() -> None:
     begin, end = figure.layout.xaxis.range
     assert begin == 9960
     assert end > 10_002
-    assert min(traces(figure)["waiting"].base) >= begin
+    waiting = traces(figure)["waiting"]
+    assert min(waiting.base) >= begin
+    # The bar is cut where the chart begins; what is said of it is not.
+    assert "waits 9,998.00 s for attempt 1" in " ".join(waiting.customdata)
 
 
 def test_a_timeline_is_bounded_though_an_account_is_refused_for_ever() -> None:
@@ -317,16 +320,18 @@ def test_foreign_text_is_neither_markup_nor_formula() -> None:
     assert any("&lt;a href" in text and "&#36;x&#36;" in text for text in said)
 
 
-def test_a_long_name_is_cut_and_a_long_message_is_broken_into_lines() -> None:
+@pytest.mark.parametrize("message", ["much " * 1000, "https://" + "x" * 1000])
+def test_a_long_name_is_cut_and_a_long_message_is_broken_into_lines(
+    message: str,
+) -> None:
     attempts = attempted(10)
-    attempts["message"] = attempts["message"].where(
-        attempts["message"].isna(), "much " * 1000
-    )
+    attempts["message"] = attempts["message"].where(attempts["message"].isna(), message)
     figure = charts.timeline_figure(attempts, ["Very " * 100] * 10)
     assert all(len(label) < 40 for label in figure.layout.yaxis.ticktext)
     (text,) = traces(figure)["went wrong"].customdata
     assert max(map(len, text.split("<br>"))) <= 80
     assert len(text) < 800
+    assert message[:50] in text
 
 
 def test_tiers_and_priorities_are_counted() -> None:

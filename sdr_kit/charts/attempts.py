@@ -16,8 +16,8 @@ from sdr_kit.charts.look import (
     WHOLE_NUMBERS,
     counted,
     hover_text,
+    label_text,
     named,
-    plain_text,
     styled,
 )
 
@@ -117,7 +117,7 @@ def timeline_figure(
     )
     figure.update_yaxes(
         tickvals=list(rows.values()),
-        ticktext=[plain_text(name, length=_LABEL_CHARACTERS) for name in called],
+        ticktext=[label_text(name, length=_LABEL_CHARACTERS) for name in called],
         range=[max(len(rows), 1) - 0.4, -0.6],
         showgrid=False,
         zeroline=False,
@@ -179,10 +179,10 @@ def _bars_and_crosses(
     ].itertuples(index=False):
         row = rows[position]
         name = f"<b>{hover_text(called[row])}</b><br>"
-        since = max(begin, ended.get(position, started - np.nan_to_num(waited)))
-        if started > since:
+        since = ended.get(position, started - np.nan_to_num(waited))
+        if started > max(begin, since):
             text = f"{name}waits {started - since:,.2f} s for attempt {number}"
-            waiting.add(row, since, started - since, text)
+            waiting.add(row, max(begin, since), started - max(begin, since), text)
         text = f"{name}attempt {number}: {seconds:,.2f} s, {outcome}"
         if isinstance(message, str):
             text += f"<br>{hover_text(message)}"

@@ -108,12 +108,9 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def plain_text(text: object, *, length: int | None = None) -> str:
+def label_text(text: object, *, length: int) -> str:
     """Makes foreign text a label: cut to a length, and nothing in it is markup."""
-    whole = " ".join(str(text).split())
-    if length is not None and len(whole) > length:
-        whole = f"{whole[: length - 1].rstrip()}…"
-    return whole.translate(_ENTITIES)
+    return _cut(text, length).translate(_ENTITIES)
 
 
 def named(template: str) -> str:
@@ -123,8 +120,8 @@ def named(template: str) -> str:
 
 def hover_text(text: object) -> str:
     """Makes foreign text fit for what appears under the mouse: in lines, not markup."""
-    short = textwrap.shorten(str(text), _HOVER_CHARACTERS, placeholder=" …")
-    return "<br>".join(plain_text(line) for line in textwrap.wrap(short, _HOVER_WIDTH))
+    lines = textwrap.wrap(_cut(text, _HOVER_CHARACTERS), _HOVER_WIDTH)
+    return "<br>".join(line.translate(_ENTITIES) for line in lines)
 
 
 def as_widget(figure: go.Figure) -> go.FigureWidget:
@@ -132,3 +129,9 @@ def as_widget(figure: go.Figure) -> go.FigureWidget:
     widget = go.FigureWidget(figure)
     widget._config = {**widget._config, "responsive": True}
     return widget
+
+
+def _cut(text: object, length: int) -> str:
+    """Puts text on one line, and an ellipsis where it is cut."""
+    whole = " ".join(str(text).split())
+    return whole if len(whole) <= length else f"{whole[: length - 1].rstrip()}…"
