@@ -37,8 +37,11 @@ _NO_TEXT = {
 _MARKUP = re.compile(r"\s*<(?:!doctype|html|table|\?xml|head|body|meta)\b", re.I)
 _CONTROL = re.compile("[\0-\x08\x0e-\x19\x1b-\x1f]")
 
-# What Polish letters are when they are read as Windows-1252.
-_SIGN_IN_WORD = re.compile("[\u00b9\u00b3\u00bf\u00a3\u00af](?=[a-z\u00f3])")
+# What Polish letters in a word are when they are read as Windows-1252.
+_POLISH = re.compile(
+    "(?<=[a-z\u00f3])[\u00b9\u00b3\u00bf]|[\u00a3\u00af](?=[a-z\u00f3])"
+)
+MIN_POLISH = 3
 
 # Charsets of single countries that a spreadsheet there still writes.
 _FAMILIES = (
@@ -149,10 +152,11 @@ def _family(content: bytes) -> str:
     beyond = [byte for byte in evidence if byte >= 0x80]
     if b"\r" in content and b"\n" not in content and _mac(beyond):
         return "mac_roman"
+    polish = len(_POLISH.findall(evidence.decode("latin-1")))
+    if polish >= MIN_POLISH and polish * 10 > len(beyond):
+        return "cp1250"
     if len(beyond) < MIN_EVIDENCE:
         return "cp1252"
-    if len(_SIGN_IN_WORD.findall(evidence.decode("latin-1"))) * 10 > len(beyond):
-        return "cp1250"
     from charset_normalizer import from_bytes
 
     matches = from_bytes(evidence, cp_isolation=list(_FAMILIES))
