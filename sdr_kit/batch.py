@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from concurrent import futures
 from concurrent.futures import Future
 from functools import cached_property
 from typing import Any, TypeVar
@@ -279,7 +278,6 @@ class Job:
                     raise RuntimeError(
                         f"job {self.id} has not ended; cancel it or wait for it first"
                     )
-                futures.wait([self._ended])  # its thread is about to end too
                 engine = self._plan.engine_for_retry(
                     positions, limit=self._limit, so_far=self._engine.tally
                 )

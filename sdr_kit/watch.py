@@ -48,7 +48,6 @@ class Watch:
 
     def stop(self) -> None:
         """Ends it; what was noticed is kept."""
-        self._blocked = self._longest()
         for timer in (self._sweeping, self._beating):
             if timer is not None:
                 timer.cancel()

@@ -404,6 +404,27 @@ def test_retry_works_again_on_what_failed_in_the_same_job(where: str | None) -> 
     assert job.retry().wait(5).summary.completed == 6
 
 
+def test_a_job_may_be_retried_as_soon_as_it_has_ended() -> None:
+    class Door(Moody):
+        is_open = False
+
+        async def __aenter__(self) -> None:
+            assert not self.is_open
+            self.is_open = True
+
+        async def __aexit__(self, *_error: object) -> None:
+            await asyncio.sleep(0.01)
+            self.is_open = False
+
+    job = sdr_kit.start(made_up(2), Door(1))
+    for number in range(2, 6):
+        until(lambda job=job: job.progress.ended)  # type: ignore[misc]
+        job = job.retry()
+        assert job.progress.completed == 1
+        assert len(job.attempts_of(1)) in (number - 1, number)
+    assert job.wait(5).summary.retries == 4
+
+
 def test_the_time_between_two_runs_of_a_job_does_not_count() -> None:
     job = sdr_kit.start(made_up(2), Moody(1), store="memory")
     first = job.wait(5).summary.seconds
