@@ -24,6 +24,7 @@ NAME, DOMAIN, INDUSTRY, OWNER = COLUMNS = (
 
 # Salesforce puts about ten lines of filters above a formatted report's header.
 HEADER_WITHIN = 50  # records that are looked at
+MAX_TITLE = 3  # lines above a list of one column
 
 
 def _labels(text: str) -> tuple[str, ...]:
@@ -78,7 +79,8 @@ _MEANING = {
         homepage url, company url, organization website, account: website,
         account.website,
         Webseite, Website-URL, Internetseite, Internetadresse, Domäne, Domaine,
-        Unternehmensdomain, Firmendomain, Unternehmenswebsite, Internet,
+        Unternehmensdomain, Unternehmens-Domainname, Unternehmenswebsite, Firmendomain,
+        Internet,
         Nom de domaine, Nom de domaine de l'entreprise, Site web, Site internet,
         URL du site web, Sitio web, Página web, Dominio, Nombre de dominio,
         Domínio, Site, Sito web, Sito
@@ -200,7 +202,8 @@ def find_header(
 
     It is the first that names the company, unless a later one, below some lines of
     a title, names more of ours and has more cells. With labels that a person chose, it
-    has them all.
+    has them all. A row that names the company alone, below others that are as wide, is
+    data: a company may be called "Client".
 
     Returns:
         Its position and how many of ours it names, or None.
@@ -211,14 +214,26 @@ def find_header(
         ours = recognise(cells, chosen)
         if NAME not in ours or missing_labels(cells, chosen or {}):
             continue
-        some = sum(bool(cell.strip()) for cell in cells)
+        some = _filled(cells)
+        if len(ours) == 1 and not _below_a_title(records[:position], some):
+            continue
         if best is None or (len(ours) > best[1] and some > filled):
             best, filled = (position, len(ours)), some
     return best
 
 
+def _below_a_title(above: Sequence[Sequence[str]], filled: int) -> bool:
+    widest = max(map(_filled, above), default=0)
+    return widest < filled or (filled == 1 and len(above) <= MAX_TITLE)
+
+
+def _filled(cells: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in cells)
+
+
 # By labels that no other export has together. The first that fits counts.
 _EXPORTS = (
+    ("Zoho", "record id, account name, account owner"),
     ("HubSpot", "record id, company name"),
     ("HubSpot", "company domain name"),
     ("Apollo", "company, company name for emails"),
@@ -231,8 +246,8 @@ _EXPORTS = (
     ("Clay", "company name, domain, primary industry"),
     ("LinkedIn", "companyname, companywebsite"),
     ("Salesforce report", "account name, account owner"),
-    ("Salesforce", "id, name, ownerid"),
-    ("Salesforce", "id, name, owner.name"),
+    ("Salesforce Data Loader", "id, name, ownerid"),
+    ("Salesforce Data Loader", "id, name, owner.name"),
 )
 
 

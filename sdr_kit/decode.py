@@ -37,6 +37,11 @@ _NO_TEXT = {
 _MARKUP = re.compile(r"\s*<(?:!doctype|html|table|\?xml|head|body|meta)\b", re.I)
 _CONTROL = re.compile("[\0-\x08\x0e-\x19\x1b-\x1f]")
 
+_BEYOND = re.compile(rb"[\x80-\xff]+")
+_UTF8 = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+
 # What Polish letters in a word are when they are read as Windows-1252.
 _POLISH = re.compile(
     "(?<=[a-z\u00f3])[\u00b9\u00b3\u00bf]|[\u00a3\u00af](?=[a-z\u00f3])"
@@ -108,6 +113,8 @@ def _read_without_mark(content: bytes, not_utf8: UnicodeDecodeError) -> tuple[st
     codec = _utf16_by_zeros(content)
     if codec:
         return _strict(content, codec, "UTF-16"), "UTF-16"
+    if _mostly_utf8(content):
+        return _by_line(content), "UTF-8 with lines in Windows-1252"
     try:
         codec = _family(content)
         text = content.decode(codec)
@@ -143,6 +150,24 @@ def _utf16_by_zeros(content: bytes) -> str | None:
     if odd and head[1] == head[3] == 0:
         return "utf-16-le"
     return "utf-16-be" if even and head[0] == head[2] == 0 else None
+
+
+def _mostly_utf8(content: bytes) -> bool:
+    """Says whether some lines of another encoding were put into UTF-8."""
+    characters = _UTF8.findall(content)
+    beyond = sum(map(len, _BEYOND.findall(content)))
+    strays = beyond - sum(map(len, characters))
+    return len(characters) > strays
+
+
+def _by_line(content: bytes) -> str:
+    lines: list[str] = []
+    for line in content.splitlines(keepends=True):
+        try:
+            lines.append(line.decode())
+        except UnicodeDecodeError:
+            lines.append(line.decode("cp1252", "replace"))
+    return "".join(lines)
 
 
 def _family(content: bytes) -> str:

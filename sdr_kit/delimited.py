@@ -42,9 +42,22 @@ def read_delimited(text: str, encoding: str, chosen: Mapping[str, str] | None) -
         text = text[told.end() :]
     mark = told[1] if told else _delimiter(text, chosen)
     separated = f", separated by {DELIMITERS[mark]}" if mark in text else ""
-    return table_from(
-        _records(text, mark), chosen, layout=f"text in {encoding}{separated}"
-    )
+    records = _records(text, mark)
+    if mark in text and _one_column(_head(text, mark), chosen):
+        records = _names_with_marks(records, mark)
+    return table_from(records, chosen, layout=f"text in {encoding}{separated}")
+
+
+def _one_column(head: list[list[str]], chosen: Mapping[str, str] | None) -> bool:
+    found = find_header(head, chosen)
+    return found is not None and len(head[found[0]]) == 1
+
+
+def _names_with_marks(records: Iterator[Record], mark: str) -> Iterator[Record]:
+    """Makes `Acme, Inc.` one cell again, in a list that is one name a line."""
+    for row, cells in records:
+        one = all(cell.startswith(" ") for cell in cells[1:])
+        yield row, [mark.join(cells)] if one else cells
 
 
 def _delimiter(text: str, chosen: Mapping[str, str] | None) -> str:

@@ -87,6 +87,14 @@ def test_old_macs_letters_are_read_where_their_line_ends_are() -> None:
     assert decode(text.encode("cp1252")) == (text, "Windows-1252")
 
 
+def test_a_line_of_another_encoding_does_not_spoil_the_others() -> None:
+    lines = ["Société;é", "Müller;ü", "Ørsted;ø"]
+    content = b"\n".join(
+        [lines[0].encode(), lines[1].encode("cp1252"), lines[2].encode()]
+    )
+    assert decode(content) == ("\n".join(lines), "UTF-8 with lines in Windows-1252")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

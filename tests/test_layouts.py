@@ -98,8 +98,8 @@ EXPORTS = [
     ("HubSpot", "Company name", "Company Domain Name", "Industry", "Company owner"),
     ("HubSpot", "Company name", "Website URL", "Industry", "Company owner"),
     ("Salesforce report", "Account Name", "Website", "Industry", "Account Owner"),
-    ("Salesforce", "NAME", "WEBSITE", "INDUSTRY", "OWNERID"),
-    ("Salesforce", "Name", "Website", "Industry", "Owner.Name"),
+    ("Salesforce Data Loader", "NAME", "WEBSITE", "INDUSTRY", "OWNERID"),
+    ("Salesforce Data Loader", "Name", "Website", "Industry", "Owner.Name"),
     ("Apollo", "Company", "Website", "Industry", "Account Owner"),
     ("Clay", "Name", "Domain", "Primary Industry", "Owner"),
     ("Clay", "Company Name", "Domain", "Primary Industry", "Owner"),
@@ -125,7 +125,7 @@ EXPORTS = [
 # What stands beside our columns in such an export, first and last.
 BESIDE = {
     "HubSpot": ("Record ID", "Create Date"),
-    "Salesforce": ("Id", "OwnerId"),
+    "Salesforce Data Loader": ("Id", "OwnerId"),
     "Apollo": ("Company Name for Emails", "Account Stage"),
     "Dynamics": ("(Do Not Modify) Account", "Main Phone"),
     "Crunchbase": ("Organization Name URL", "CB Rank (Company)"),
@@ -250,6 +250,23 @@ def test_excel_s_line_that_tells_the_delimiter_is_understood() -> None:
     assert frame[["company_name", "Note"]].to_numpy().tolist() == [
         ["Acme, Inc", "a,b,c"]
     ]
+
+
+def test_a_list_of_names_alone_may_have_commas_in_them() -> None:
+    text = 'Company\nAcme, Inc.\n"Beta, LLC"\nGamma\nDelta,delta.com\n'
+    accounts = load_accounts(text.encode())
+    assert accounts.frame["company_name"].tolist() == [
+        "Acme, Inc.",
+        "Beta, LLC",
+        "Gamma",
+    ]
+    assert accounts.rejected["reason"].tolist() == ["has 2 cells, the header has 1"]
+
+
+def test_rows_of_a_list_without_a_header_are_never_taken_for_lines_above_it() -> None:
+    rows = "Acme,acme.com,Toys\nClient,client.com,Toys\nBeta,beta.com,Toys\n"
+    with pytest.raises(AccountsError, match="there is no column company_name"):
+        load_accounts(rows.encode())
 
 
 def test_quotes_inside_a_cell_load_where_they_make_sense() -> None:
