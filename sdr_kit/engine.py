@@ -19,6 +19,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from typing import cast
 
 import anyio
 
@@ -110,7 +111,8 @@ class Engine:
         self._clock: Callable[[], float] = lambda: 0.0
         self._began = -self.tally.seconds  # the clock goes on where it ended
         self._breathed = 0.0
-        self._workers: set[asyncio.Task[None]] = set()
+        # What each worker is to begin with, until it has begun.
+        self._workers: dict[asyncio.Task[None], Work | None] = {}
         self._wake: asyncio.TimerHandle | None = None
         self._sampling: asyncio.TimerHandle | None = None
         self._writer = Writer(store, job_id, on_commit=self._committed)
@@ -258,7 +260,7 @@ class Engine:
         while (work := self._maybe_take()) is not None:
             name = f"account {work.account.position}"
             worker = self._tasks.create_task(self._work(work), name=name)
-            self._workers.add(worker)
+            self._workers[worker] = work
             worker.add_done_callback(self._gone)
 
     def _maybe_take(self) -> Work | None:
@@ -293,7 +295,8 @@ class Engine:
 
     async def _work(self, work: Work) -> None:
         """Works on one account after another for as long as the gate lets it."""
-        worker = asyncio.current_task()
+        worker = cast("asyncio.Task[None]", asyncio.current_task())
+        self._workers[worker] = None
         following: Work | None = work
         while following is not None:
             following.task = worker
@@ -304,7 +307,11 @@ class Engine:
                 self._pump()  # after a hold, one answer lets more than one go
 
     def _gone(self, worker: asyncio.Task[None]) -> None:
-        self._workers.discard(worker)
+        work = self._workers.pop(worker)
+        if work is not None:  # it was cancelled before it could begin
+            del self.at_work[work.account.position]
+            self._gate.end(work.ticket, "cancelled", now=self._clock())
+            self._in_flight -= 1
         self._settle()
 
     async def _attempt(self, work: Work) -> None:

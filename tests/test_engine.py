@@ -954,3 +954,16 @@ async def test_a_function_of_a_cell_has_a_clear_outcome_whatever_it_does(
     last = result.frame.iloc[-1]
     assert last["status"] == "completed"
     assert last[["employees", "tier"]].isna().all()
+
+
+async def test_who_is_cancelled_before_it_could_begin_leaves_no_trace() -> None:
+    watched = Watched(20, taking([1.0] * 20), limit=2)
+    engine = watched.engine
+
+    def resize_and_cancel() -> None:
+        engine.resize(8)
+        engine.cancel()
+
+    seen = await watched.run((0.5, resize_and_cancel))
+    assert (seen[-1].running, seen[-1].in_flight, seen[-1].pending) == (0, 0, 20)
+    assert len(watched.store.attempts(watched.job_id)) == 2
