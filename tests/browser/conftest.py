@@ -63,3 +63,39 @@ def long_notebook(lab: Lab) -> str:
     name = f"long-{secrets.token_hex(4)}.ipynb"
     nbformat.write(notebook, folder / name)
     return name
+
+
+FUNCTION = """
+import asyncio
+import sdr_kit
+
+failed = set()
+
+async def research(account):
+    await asyncio.sleep(0.15)
+    if account.position % 6 == 1 and account.position not in failed:
+        failed.add(account.position)
+        raise sdr_kit.Permanent("No website <b>found</b>")
+    return {
+        "summary": f"Sells things to people ({account.position})",
+        "tier": "ABC"[account.position % 3],
+        "priority_score": account.position % 10 + 1,
+        "auth": {"provider": "Okta", "since": 2020},
+    }
+"""
+
+
+@pytest.fixture
+def function_notebook(lab: Lab) -> str:
+    """The panel without a list, beside a function of a cell that fails now and then."""
+    show = 'sdr_kit.Workbench(researchers={"My function": research})'
+    cells = [nbformat.v4.new_code_cell(source) for source in (FUNCTION, show)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    name = f"function-{secrets.token_hex(4)}.ipynb"
+    nbformat.write(notebook, lab.folder / "notebooks" / name)
+    return name

@@ -11,7 +11,8 @@ from playwright.sync_api import Locator, Page
 
 # What may not stick out of the panel or over a neighbour, from the page's boxes.
 _BOXES = """() => {
-    const widgets = '.jupyter-widgets, .js-plotly-plot, .main-svg, h2, p';
+    const widgets = '.jupyter-widgets, .js-plotly-plot, .main-svg, ' +
+        'h2, h3, h4, p, dd, dt, .lm-TabBar-tabLabel';
     const panel = document.querySelector('.sdr-kit-panel');
     const edge = panel.getBoundingClientRect();
     const problems = [];
@@ -23,7 +24,8 @@ _BOXES = """() => {
         if (!seen(e) || e.closest('.scroll')) continue;
         if (box.right > edge.right + 1 || box.left < edge.left - 1)
             problems.push('sticks out: ' + name(e));
-        const cut = e.matches('button, .widget-label, p, h2');
+        const cut = e.matches('button, .widget-label, h2, h3, h4, p, dd, dt, ' +
+            '.lm-TabBar-tabLabel');
         if (cut && e.scrollWidth > e.clientWidth + 1)
             problems.push('cut off: ' + name(e));
     }
@@ -49,7 +51,29 @@ class Panel:
         return self.page.locator(".sdr-kit-panel").inner_text()
 
     def button(self, text: str) -> Locator:
-        return self.page.locator(f".sdr-kit-panel button:has-text('{text}')")
+        """The button whose label begins so; an icon may stand before it."""
+        buttons = self.page.locator(".sdr-kit-panel button:visible")
+        return buttons.filter(has_text=re.compile(rf"^\W*{re.escape(text)}"))
+
+    def field(self, label: str) -> Locator:
+        return self.page.get_by_label(label, exact=True).locator("visible=true")
+
+    @property
+    def tabs(self) -> Locator:
+        return self.page.locator(".sdr-kit-panel .widget-tab")
+
+    def turn_to(self, tab: str) -> None:
+        self.tabs.get_by_role("tab", name=re.compile(rf"^{tab}")).click()
+        self.page.wait_for_timeout(600)
+
+    @property
+    def rows(self) -> Locator:
+        """The rows of the table in sight."""
+        return self.page.locator(".sdr-kit-grid tbody tr:visible")
+
+    def column(self, place: int) -> list[str]:
+        """What a column of the table in sight says, on this page of it."""
+        return self.rows.locator(f"td:nth-child({place})").all_inner_texts()
 
     def number_before(self, words: str) -> int:
         found = re.search(rf"([\d,]+) {re.escape(words)}", self.says)
@@ -70,6 +94,11 @@ class Panel:
                      ?.data?.[0]?.x?.length ?? 0"""
         )
         return int(points)
+
+    @property
+    def charts(self) -> int:
+        """How many charts are in sight."""
+        return self.page.locator(".sdr-kit-panel .js-plotly-plot:visible").count()
 
     def slide_to(self, value: int) -> None:
         handle = self.page.locator(".sdr-kit-panel .noUi-handle")
