@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from sdr_kit.account import Account
-from sdr_kit.books import SHARED, Books, open_books
+from sdr_kit.books import SHARED, Books, Rows, open_books
 from sdr_kit.clean import check_chosen, clean
 from sdr_kit.columns import COLUMNS, DOMAIN, NAME, export_name
 from sdr_kit.errors import AccountsError
@@ -141,7 +141,7 @@ class Accounts:
                 extra=dict(zip(names, cells, strict=True)),
             )
 
-    def keep(self, rows: Any) -> Accounts:
+    def keep(self, rows: Rows) -> Accounts:
         """Gives a list in which these duplicates, or dropped rows, are accounts.
 
         Args:
@@ -153,7 +153,7 @@ class Accounts:
         """
         return Accounts(self._books.keep(rows), source=self.source)
 
-    def drop(self, rows: Any) -> Accounts:
+    def drop(self, rows: Rows) -> Accounts:
         """Gives a list without these accounts: they stand in `rejected`.
 
         Their duplicates stay duplicates. `keep` takes them back.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from sdr_kit.columns import COLUMNS, DOMAIN, NAME
 from sdr_kit.records import TEXT, Table, shown, some_text, unique_names
 from sdr_kit.repeats import Repeat, repeats, shared_domains
 from sdr_kit.tables import text_cells
+
+Rows = Hashable | Iterable[Hashable]  # one label or several
 
 SHARED = "shared_domain"
 DROPPED = "dropped by hand"
@@ -72,7 +74,7 @@ class Books:
         """What a person calls the row of each account."""
         return self.table.rows.take(self.ready)
 
-    def keep(self, wanted: Any) -> Books:
+    def keep(self, wanted: Rows) -> Books:
         """Makes accounts of duplicates and of what was dropped."""
         places = self._places(wanted, {*self.duplicates, *self.dropped}, "duplicate")
         return dataclasses.replace(
@@ -81,12 +83,12 @@ class Books:
             dropped=self.dropped - places,
         )
 
-    def drop(self, wanted: Any) -> Books:
+    def drop(self, wanted: Rows) -> Books:
         """Rejects accounts."""
         places = self._places(wanted, set(self.ready), "account")
         return dataclasses.replace(self, dropped=self.dropped | places)
 
-    def _places(self, wanted: Any, among: set[int], kind: str) -> frozenset[int]:
+    def _places(self, wanted: Rows, among: set[int], kind: str) -> frozenset[int]:
         by_row: dict[Any, list[int]] = {}
         for place in sorted(among):
             by_row.setdefault(self.table.rows[place], []).append(place)
@@ -235,12 +237,13 @@ def _reject(table: Table, names: Sequence[str]) -> dict[int, str]:
     return dict(sorted((reasons | table.no_data).items()))
 
 
-def _labels(wanted: Any, known: dict[Any, list[int]]) -> Iterable[Any]:
+def _labels(wanted: Rows, known: dict[Any, list[int]]) -> Iterable[Any]:
     """Gives one row's label or several: a tuple may be a label of its own."""
     if isinstance(wanted, tuple) and wanted in known:
         return [wanted]
-    several = isinstance(wanted, Iterable) and not isinstance(wanted, str | bytes)
-    return wanted if several else [wanted]
+    if isinstance(wanted, Iterable) and not isinstance(wanted, str | bytes):
+        return wanted
+    return [wanted]
 
 
 def _some(rows: list[Any]) -> str:

@@ -234,9 +234,11 @@ def _filled(cells: Sequence[str]) -> int:
 # By labels that no other export has together. The first that fits counts.
 _EXPORTS = (
     ("Zoho", "record id, account name, account owner"),
+    ("ZoomInfo", "zoominfo company id, company name"),
     ("HubSpot", "record id, company name"),
     ("HubSpot", "company domain name"),
     ("Apollo", "company, company name for emails"),
+    ("Apollo", "company name, company name for emails"),
     ("Apollo", "company, account stage"),
     ("Apollo", "apollo account id"),
     ("Dynamics", "account name, (do not modify) account"),

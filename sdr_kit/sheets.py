@@ -93,7 +93,7 @@ def _sheets(content: bytes) -> Generator[tuple[str, list[Record]], None, None]:
     """Gives the name and rows of each visible sheet, read in another process."""
     child = Path(__file__).with_name("sheets_child.py")
     with subprocess.Popen(  # noqa: S603 (our own file, nothing from outside)
-        [sys.executable, "-I", str(child), str(MAX_MEMORY)],
+        [sys.executable, "-P", str(child), str(MAX_MEMORY)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

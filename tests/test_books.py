@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from sdr_kit.accounts import Accounts, load_accounts
+from sdr_kit.books import Rows
 from sdr_kit.names import account_key
 
 LIST = """company_name,domain,note
@@ -92,13 +93,13 @@ def test_the_flag_is_no_column_of_the_source() -> None:
 
 
 @pytest.mark.parametrize("wanted", [2, [3, 4], "3", 8, 99, None, (3, 99)])
-def test_a_row_that_is_no_duplicate_is_refused(wanted: object) -> None:
+def test_a_row_that_is_no_duplicate_is_refused(wanted: Rows) -> None:
     with pytest.raises(ValueError, match=r"is no duplicate of this list; .* are 3, 7"):
         loaded().keep(wanted)
 
 
 @pytest.mark.parametrize("wanted", [3, 8, "x", [2, 7]])
-def test_a_row_that_is_no_account_is_refused(wanted: object) -> None:
+def test_a_row_that_is_no_account_is_refused(wanted: Rows) -> None:
     with pytest.raises(ValueError, match=r"is no account of this list; .* are 2, 4, 5"):
         loaded().drop(wanted)
 
