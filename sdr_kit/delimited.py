@@ -23,6 +23,7 @@ HEAD = 262_144  # characters that are looked at for the header
 MAX_MENDED = 10_000  # characters of a line; the search looks at some of them twice
 # So many lines inside a cell that look like rows are rows.
 MIN_SWALLOWED = {2: 3}  # by columns: an address has commas too
+_QUOTED_LINE = re.compile(r'"(?:[^"]|"")*+"')
 _SEP_LINE = re.compile(r'"?sep=([,;\t|])"?[ ,;\t|]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
 
@@ -41,11 +42,26 @@ def read_delimited(text: str, encoding: str, chosen: Mapping[str, str] | None) -
     if told:
         text = text[told.end() :]
     mark = told[1] if told else _delimiter(text, chosen)
+    head = _head(text, mark)
+    unknown = not (find_header(head, chosen) or find_header(head))
+    if unknown and (inner := _unquoted_lines(text)):
+        text, mark = inner, _delimiter(inner, chosen)
     separated = f", separated by {DELIMITERS[mark]}" if mark in text else ""
     records = _records(text, mark)
     if mark in text and _one_column(_head(text, mark), chosen):
         records = _names_with_marks(records, mark)
     return table_from(records, chosen, layout=f"text in {encoding}{separated}")
+
+
+def _unquoted_lines(text: str) -> str | None:
+    """Takes off the quotes where every line is in quotes as a whole.
+
+    A spreadsheet writes that when it had read a list as one column.
+    """
+    lines = text.splitlines()
+    if all(not line or _QUOTED_LINE.fullmatch(line) for line in lines):
+        return "\n".join(line[1:-1].replace('""', '"') for line in lines)
+    return None
 
 
 def _one_column(head: list[list[str]], chosen: Mapping[str, str] | None) -> bool:

@@ -269,6 +269,14 @@ def test_rows_of_a_list_without_a_header_are_never_taken_for_lines_above_it() ->
         load_accounts(rows.encode())
 
 
+def test_lines_that_are_quoted_as_a_whole_are_read() -> None:
+    text = '"Company,Website"\n"""Acme, Inc"",acme.com"\n\n"Beta,beta.com"\n'
+    accounts = load_accounts(text.encode())
+    assert accounts.frame["company_name"].tolist() == ["Acme, Inc", "Beta"]
+    assert accounts.frame["domain"].tolist() == ["acme.com", "beta.com"]
+    assert accounts.rows.tolist() == [2, 4]
+
+
 def test_quotes_inside_a_cell_load_where_they_make_sense() -> None:
     text = (
         'company_name,domain\n5" pipes Ltd,a.com\n"6" pipes Ltd",b.com\n'
