@@ -251,7 +251,7 @@ def _place(error: BaseException) -> str:
 
 
 def _message(error: BaseException, status: int | None, place: str) -> str:
-    text = " ".join(_text(error)[:_READ_LIMIT].split())
+    text = " ".join(text_of(error)[:_READ_LIMIT].split())
     text = text.partition(" For more information check")[0]
     text = _URL_QUERY.sub(r"\1", _URL_USER.sub(r"\1", text))
     text = _AUTHORIZATION.sub(r"\1…", text)
@@ -264,7 +264,8 @@ def _message(error: BaseException, status: int | None, place: str) -> str:
     return (text if len(text) <= limit else text[: limit - 1] + "…") + place
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """Gives what an exception says; nothing when its own `__str__` fails."""
     try:
         return str(error)
     except Exception:  # noqa: BLE001 (somebody's broken __str__ is not our crash)

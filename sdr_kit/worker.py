@@ -16,7 +16,7 @@ from typing import Any
 import anyio.to_thread
 
 from sdr_kit.account import Account, Attempt, AttemptOutcome, Outcome, Research
-from sdr_kit.errors import Permanent, Verdict, classify
+from sdr_kit.errors import Permanent, Verdict, classify, text_of
 from sdr_kit.limits import Backoff
 
 Researcher = Callable[[Account], Any]
@@ -154,11 +154,34 @@ def check_researcher(researcher: Researcher) -> Researcher:
     if isinstance(researcher, type):
         name = researcher.__name__
         raise TypeError(f"researcher is the class {name}; did you mean {name}()?")
+    if inspect.iscoroutine(researcher):
+        researcher.close()  # the message says it; Python need not warn as well
+        raise TypeError(
+            f"researcher is {researcher!r}, a call; give the function itself, "
+            "without ()"
+        )
     if not callable(researcher):
         raise TypeError(
             f"researcher is {researcher!r}; it must be a function of an Account"
         )
+    _check_arguments(researcher)
     return researcher
+
+
+def _check_arguments(researcher: Researcher) -> None:
+    try:
+        # A decorator may give the rest: what counts is what it takes itself.
+        signature = inspect.signature(researcher, follow_wrapped=False)
+    except ValueError:  # a few functions written in C do not say what they take
+        return
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        name = getattr(researcher, "__name__", type(researcher).__name__)
+        raise TypeError(
+            f"researcher is {name}{signature}; it is called with one account, and "
+            f"then: {error}. functools.partial({name}, …) gives it the rest"
+        ) from None
 
 
 def caller(researcher: Researcher) -> AsyncResearcher:
@@ -214,8 +237,17 @@ def _as_research(answer: object) -> Research | Verdict:
     try:
         return Research.from_mapping(answer)
     except Exception as error:  # noqa: BLE001 (its values may raise anything)
-        return classify(Permanent(f"The researcher's answer: {error}"))
+        text = text_of(error) or type(error).__name__
+        return classify(Permanent(f"The researcher's answer: {text}"))
 
 
 def _kind_of(answer: object) -> str:
-    return "nothing" if answer is None else f"a value of type {type(answer).__name__}"
+    if answer is None:
+        return "nothing"
+    kind = f"a value of type {type(answer).__name__}"
+    if inspect.iscoroutine(answer):
+        answer.close()
+        return f"{kind} (write `return await`, not `return`)"
+    if inspect.isgenerator(answer) or inspect.isasyncgen(answer):
+        return f"{kind} (write `return`, not `yield`)"
+    return kind

@@ -249,8 +249,25 @@ async def test_yield_in_place_of_return_is_named() -> None:
     def research_plain(_account: Account) -> Iterator[dict[str, str]]:
         yield {"tier": "A"}
 
-    assert "async_generator" in await message_of(research)
-    assert "generator" in await message_of(research_plain)
+    assert "async_generator (write `return`, not `yield`)" in await message_of(research)
+    assert "generator (write `return`, not `yield`)" in await message_of(research_plain)
+
+
+async def test_a_forgotten_await_in_a_return_is_named() -> None:
+    async def research(account: Account) -> object:
+        return fetch(account)
+
+    assert "write `return await`, not `return`" in await message_of(research)
+
+
+class Unreadable(dict[str, str]):
+    def items(self) -> Any:
+        raise Unprintable
+
+
+async def test_an_answer_that_cannot_be_read_fails_only_its_account(kind: str) -> None:
+    found = await message_of(written(returning(Unreadable(tier="A")), kind))
+    assert found == "The researcher's answer: Unprintable"
 
 
 async def fetch(_account: Account) -> dict[str, object]:
@@ -398,8 +415,27 @@ async def test_what_is_no_function_is_refused_before_the_run(wrong: Any) -> None
 
 async def test_a_function_that_was_called_is_refused_before_the_run() -> None:
     called: Any = fetch(Account(company_name="Acme"))
-    try:
-        with pytest.raises(TypeError, match="researcher is <coroutine object fetch"):
-            await process(called)
-    finally:
-        called.close()
+    with pytest.raises(TypeError, match=r"a call; give the function itself"):
+        await process(called)
+
+
+async def nothing() -> dict[str, object]:
+    return {}
+
+
+@pytest.mark.parametrize("wrong", [with_client, with_client_plain, nothing])
+async def test_a_wrong_number_of_arguments_is_refused_before_the_run(
+    wrong: Any,
+) -> None:
+    with pytest.raises(
+        TypeError, match=rf"researcher is {wrong.__name__}\(.*called with"
+    ):
+        await process(wrong)
+
+
+async def test_a_decorator_may_give_the_other_arguments() -> None:
+    @functools.wraps(with_client)
+    async def research(account: Account) -> dict[str, object]:
+        return await with_client(account, "the web")
+
+    assert (await row_of(research))["asked"] == "the web"

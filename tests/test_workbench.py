@@ -368,8 +368,8 @@ def test_an_edit_stands_above_the_research_and_survives_another_run() -> None:
     assert grid._table is not None
     grid._table.selected_rows = [2]
     details = workbench._accounts_view._details
-    assert "Company 2" in details._research.value
-    assert "a company" in details._research.value
+    assert "Company 2" in details._head.value
+    assert "a company" in details._facts.value
     details._tier.value, details._owner.value = "C", " Ann "
     details._notes.value = "call <b>in</b> May"
     details._save.click()

@@ -156,7 +156,8 @@ class Details:
         self._desk = desk
         self._edited = edited
         self._dropped = dropped
-        self._research = text()
+        self._head = text()
+        self._facts = text()
         self._tier = widgets.Dropdown(
             description="Tier", options=[(AS_IS, None), *((t, t) for t in TIERS)]
         )
@@ -194,10 +195,11 @@ class Details:
         self._saved = text()
         self.box = column(
             [
-                self._research,
+                self._head,
                 row([self._tier, self._priority, self._owner]),
                 row([self._notes], align_items="flex-start"),
                 row([self._save, self._undo, self._drop, self._saved]),
+                self._facts,
             ]
         )
         self.box.add_class("sdr-kit-details")
@@ -211,7 +213,8 @@ class Details:
         if position is None:
             return
         details = self._desk.details(position)
-        self._research.value = markup.details(
+        self._head.value = markup.account_head(details.row, details.outcome)
+        self._facts.value = markup.account_facts(
             details.row, details.outcome, details.attempts
         )
         edit = details.edit

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from sdr_kit.benchmark import CONCURRENCIES, SAMPLE, Comparison, calls, compare
-from sdr_kit.charts import as_widget
+from sdr_kit.charts import as_widget, speedup_figure, throughput_figure
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.parts import (
@@ -91,6 +91,12 @@ class CompareView:
         self._empty = text(markup.hint("Load a list first; a sample is taken of it."))
         self._status = text()
         self._table = text()
+        self._figure = widgets.ToggleButtons(
+            options={"Throughput": throughput_figure, "Speedup": speedup_figure},
+            style={"button_width": "120px"},
+        )
+        self._figure.observe(guard(self.redraw), "value")
+        show(self._figure, visible=False)
         self._chart = widgets.VBox(layout={"overflow": "hidden"})
         self._chart.add_class("sdr-kit-chart")
         self.box = column(
@@ -100,8 +106,9 @@ class CompareView:
                 row([self._sample, self._levels, self._go, self._stop]),
                 self._question,
                 self._status,
-                self._chart,
                 self._table,
+                self._figure,
+                self._chart,
             ]
         )
 
@@ -119,7 +126,7 @@ class CompareView:
         show(self._empty, visible=not self._desk.total)
 
     def redraw(self) -> None:
-        """Puts a fresh chart in place, for a page that was drawn anew."""
+        """Puts a fresh chart in place: another one, or for a page drawn anew."""
         if self._comparison is not None:
             self._show(self._comparison)
 
@@ -201,10 +208,11 @@ class CompareView:
 
     def _show(self, comparison: Comparison) -> None:
         self._comparison = comparison
-        self._table.value = markup.block(comparison._repr_html_())
+        table = comparison._repr_html_()
+        self._table.value = markup.block(f'<div class="wide">{table}</div>')
         old = self._chart.children
-        self._chart.children = (as_widget(comparison.figure()),)
-        show(self._chart, visible=True)
+        self._chart.children = (as_widget(self._figure.value(comparison.frame)),)
+        show(self._figure, visible=True)
         for chart in old:
             chart.close()
 

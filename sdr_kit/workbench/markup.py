@@ -90,7 +90,7 @@ def load_report(accounts: Accounts | None) -> str:
     )
     return block(
         f"<p>{html.escape(accounts.layout)}</p><p>{counts}</p>"
-        '<table class="small" aria-label="Columns"><tr><th scope="col">column</th>'
+        '<table aria-label="Columns"><tr><th scope="col">column</th>'
         '<th scope="col">taken from</th><th scope="col" class="number">filled</th>'
         f"</tr>{rows}</table>"
     )
@@ -190,7 +190,7 @@ def accounts_table(
         f'<th scope="col" class="c{number}">{name}</th>'
         for number, name in enumerate(COLUMNS, start=1)
     )
-    return f'<table aria-label="Accounts"><tr>{head}</tr>{"".join(rows)}</table>'
+    return f'<table class="accounts" aria-label="Accounts"><tr>{head}</tr>{"".join(rows)}</table>'
 
 
 def accounts_block(table: str, *, first: int, shown: int, total: int) -> str:
@@ -203,10 +203,8 @@ def accounts_block(table: str, *, first: int, shown: int, total: int) -> str:
     )
 
 
-def details(
-    row: pd.Series[Any], outcome: Outcome | None, attempts: Sequence[Attempt]
-) -> str:
-    """Draws all that is known about one account."""
+def account_head(row: pd.Series[Any], outcome: Outcome | None) -> str:
+    """Names an account and says how it ended."""
     domain = row["domain"] if isinstance(row["domain"], str) else ""
     status = outcome.status if outcome else "pending"
     head = (
@@ -216,15 +214,22 @@ def details(
     )
     if outcome and outcome.error_message:
         head += f'<p class="error">{html.escape(outcome.error_message)}</p>'
+    return block(head)
+
+
+def account_facts(
+    row: pd.Series[Any], outcome: Outcome | None, attempts: Sequence[Attempt]
+) -> str:
+    """Draws what was found about an account, what the list says, and each attempt."""
     research = outcome.research if outcome else None
-    found = {} if research is None else dict(research.fields)
+    found: dict[str, object] = {}
     if research is not None:
-        scores = {"tier": research.tier, "priority": research.priority_score}
-        found = {**{k: v for k, v in scores.items() if v is not None}, **found}
+        found = {"tier": research.tier, "priority": research.priority_score}
+        found |= research.fields
     hidden = ("company_name", "domain", "shared_domain")
     listed = {str(name): value for name, value in row.items() if name not in hidden}
     return block(
-        f"{head}{_facts('Research', found)}{_facts('From the list', listed)}"
+        f"{_facts('Research', found)}{_facts('From the list', listed)}"
         f"{_attempts(attempts)}"
     )
 
@@ -243,10 +248,11 @@ def _facts(title: str, facts: Mapping[str, object]) -> str:
     if not known:
         return ""
     items = "".join(
-        f"<dt>{html.escape(name.replace('_', ' '))}</dt><dd>{html.escape(words)}</dd>"
+        f"<tr><th scope='row'>{html.escape(name.replace('_', ' '))}</th>"
+        f"<td>{html.escape(words)}</td></tr>"
         for name, words in known.items()
     )
-    return f"<h4>{title}</h4><dl>{items}</dl>"
+    return f'<h4>{title}</h4><table class="facts" aria-label="{title}">{items}</table>'
 
 
 def said(value: object) -> str:
@@ -274,7 +280,7 @@ def _attempts(attempts: Sequence[Attempt]) -> str:
         for each in attempts
     )
     return (
-        "<h4>Attempts</h4><table class='small' aria-label='Attempts'>"
+        "<h4>Attempts</h4><table aria-label='Attempts'>"
         "<tr><th scope='col' class='number'>#</th>"
         "<th scope='col' class='number'>began (s)</th>"
         "<th scope='col' class='number'>took (s)</th><th scope='col'>outcome</th>"
