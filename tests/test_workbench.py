@@ -202,7 +202,7 @@ def test_a_researcher_that_blocks_the_run_is_told_of() -> None:
         return {}
 
     workbench = ran(panel(1, researcher=blocking))
-    assert "blocks the run" in workbench._notice.value
+    assert "had to wait" in workbench._notice.value
     assert "def" in workbench._notice.value
 
 

@@ -159,11 +159,11 @@ class Details:
         self._head = text()
         self._facts = text()
         self._tier = widgets.Dropdown(
-            description="Tier", options=[(AS_IS, None), *((t, t) for t in TIERS)]
+            description="Tier", options=[(AS_IS, ""), *((t, t) for t in TIERS)]
         )
         self._priority = widgets.Dropdown(
             description="Priority",
-            options=[(AS_IS, None), *((str(p), p) for p in reversed(PRIORITIES))],
+            options=[(AS_IS, 0), *((str(p), p) for p in reversed(PRIORITIES))],
         )
         self._owner = widgets.Text(description="Owner", placeholder=AS_IS)
         self._notes = widgets.Textarea(
@@ -218,7 +218,8 @@ class Details:
             details.row, details.outcome, details.attempts
         )
         edit = details.edit
-        self._tier.value, self._priority.value = edit.tier, edit.priority_score
+        self._tier.value = edit.tier or ""
+        self._priority.value = edit.priority_score or 0
         self._owner.value, self._notes.value = edit.owner or "", edit.notes or ""
         self._undo.disabled = not edit
         show(self._drop, visible=self._desk.job is None)
@@ -228,8 +229,8 @@ class Details:
     def _keep_edit(self) -> None:
         self._tell(
             Edit(
-                tier=self._tier.value,
-                priority_score=self._priority.value,
+                tier=self._tier.value or None,
+                priority_score=self._priority.value or None,
                 owner=self._owner.value.strip() or None,
                 notes=self._notes.value.strip() or None,
             )

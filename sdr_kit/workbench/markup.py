@@ -24,6 +24,8 @@ COLUMNS = (
     "summary",
 )
 
+BLOCKED_SECONDS = 1.0  # a shorter hold-up is not worth a word
+
 
 def block(inner: str) -> str:
     """Puts HTML where the panel's style reaches it."""
@@ -149,12 +151,13 @@ def notice(now: Progress | None) -> str:
         said.append(
             f'<p class="{kind}" role="status">{html.escape(now.reason)}{more}</p>'
         )
-    if now is not None and now.blocked_seconds:
+    if now is not None and now.blocked_seconds > BLOCKED_SECONDS:
         said.append(
-            '<p class="note" role="status">The researcher blocks the run: it kept the '
-            f"event loop for {duration(now.blocked_seconds)}, in which no other "
-            "account could go on. <code>await</code> what it waits for, or write it "
-            "as a plain <code>def</code>, which runs in a thread.</p>"
+            '<p class="note" role="status">Everything in the run had to wait for '
+            f"{duration(now.blocked_seconds)}: the researcher, or a busy cell, kept "
+            "Python to itself. In an <code>async def</code>, <code>await</code> what it "
+            "waits for; or write it as a plain <code>def</code>, which runs in a thread."
+            "</p>"
         )
     return block("".join(said)) if said else ""
 
@@ -190,7 +193,10 @@ def accounts_table(
         f'<th scope="col" class="c{number}">{name}</th>'
         for number, name in enumerate(COLUMNS, start=1)
     )
-    return f'<table class="accounts" aria-label="Accounts"><tr>{head}</tr>{"".join(rows)}</table>'
+    return (
+        '<table class="accounts" aria-label="Accounts">'
+        f"<tr>{head}</tr>{''.join(rows)}</table>"
+    )
 
 
 def accounts_block(table: str, *, first: int, shown: int, total: int) -> str:
