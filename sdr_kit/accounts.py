@@ -20,13 +20,13 @@ from typing import Any
 import pandas as pd
 
 from sdr_kit.account import Account
-from sdr_kit.books import SHARED, Books, Rows, open_books
-from sdr_kit.clean import check_chosen, clean
-from sdr_kit.columns import COLUMNS, DOMAIN, NAME, export_name
 from sdr_kit.errors import AccountsError
-from sdr_kit.names import account_key
-from sdr_kit.records import TEXT
-from sdr_kit.tables import Source, name_of, table_of
+from sdr_kit.loading.books import SHARED, Books, Rows, open_books
+from sdr_kit.loading.clean import check_chosen, clean
+from sdr_kit.loading.columns import COLUMNS, DOMAIN, NAME, export_name
+from sdr_kit.loading.names import account_key
+from sdr_kit.loading.records import TEXT
+from sdr_kit.loading.tables import Source, name_of, table_of
 
 
 class Accounts:

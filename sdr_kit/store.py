@@ -249,7 +249,7 @@ class Store:
         It belongs to the company, not to a job: the next list has it too.
 
         Args:
-            key: See `sdr_kit.names.account_key`.
+            key: See `sdr_kit.loading.names.account_key`.
             edit: All that is set; an empty one removes what was.
         """
         if edit:

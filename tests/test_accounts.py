@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import sdr_kit.records
-import sdr_kit.tables
+import sdr_kit.loading.records
+import sdr_kit.loading.tables
 from sdr_kit.account import Account
 from sdr_kit.accounts import Accounts, load_accounts
-from sdr_kit.columns import COLUMNS
 from sdr_kit.errors import AccountsError
-from sdr_kit.names import name_key
-from sdr_kit.records import TEXT
-from sdr_kit.tables import Source
+from sdr_kit.loading.columns import COLUMNS
+from sdr_kit.loading.names import name_key
+from sdr_kit.loading.records import TEXT
+from sdr_kit.loading.tables import Source
 from tests.shared import shared
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -486,7 +486,7 @@ def test_a_wrong_path_is_one_clear_error(tmp_path: Path) -> None:
 def test_more_than_the_bound_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sdr_kit.tables, "MAX_BYTES", 20)
+    monkeypatch.setattr(sdr_kit.loading.tables, "MAX_BYTES", 20)
     fits, over = b"company_name\nAcme 12", b"company_name\nAcme 123"
     path = tmp_path / "large.csv"
     path.write_bytes(over)
@@ -500,7 +500,7 @@ def test_more_than_the_bound_is_refused(
 
 
 def test_short_rows_cannot_make_a_huge_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sdr_kit.records, "MAX_CELLS", 10_000)
+    monkeypatch.setattr(sdr_kit.loading.records, "MAX_CELLS", 10_000)
     with pytest.raises(AccountsError, match="more than 10,000 cells by row 12 "):
         load("company_name" + "," * 999 + "\n" + "A\n" * 100_000)
 

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from sdr_kit.accounts import Accounts, load_accounts
-from sdr_kit.books import Rows
-from sdr_kit.names import account_key
+from sdr_kit.loading.books import Rows
+from sdr_kit.loading.names import account_key
 
 LIST = """company_name,domain,note
 Acme,acme.com,1

@@ -4,8 +4,14 @@ import pandas as pd
 import pytest
 
 from sdr_kit.accounts import Accounts, load_accounts
-from sdr_kit.columns import COLUMNS, export_name, find_header, label_key, recognise
 from sdr_kit.errors import AccountsError
+from sdr_kit.loading.columns import (
+    COLUMNS,
+    export_name,
+    find_header,
+    label_key,
+    recognise,
+)
 
 
 def load(text: str, **columns: str) -> Accounts:

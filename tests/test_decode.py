@@ -6,8 +6,8 @@ import random
 import pandas as pd
 import pytest
 
-from sdr_kit.decode import decode
 from sdr_kit.errors import AccountsError
+from sdr_kit.loading.decode import decode
 from tests.shared import shared
 
 NAMES = {

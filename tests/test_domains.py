@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sdr_kit.domains import (
+from sdr_kit.loading.domains import (
     IP_ADDRESS,
     MAX_CHARACTERS,
     NOT_AN_ADDRESS,
@@ -195,7 +195,7 @@ def test_an_endless_cell_is_cut_and_costs_little(unit: str) -> None:
 
 
 def test_importing_leaves_the_suffix_list_alone() -> None:
-    code = "import sdr_kit.domains, sys; print('tldextract' in sys.modules)"
+    code = "import sdr_kit.loading.domains, sys; print('tldextract' in sys.modules)"
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -5,9 +5,15 @@ import random
 import pandas as pd
 import pytest
 
-from sdr_kit.domains import clean_domain
-from sdr_kit.names import alike, name_key, name_words
-from sdr_kit.repeats import MAX_COMPARED, SAME_NAME, SIMILAR, repeats, shared_domains
+from sdr_kit.loading.domains import clean_domain
+from sdr_kit.loading.names import alike, name_key, name_words
+from sdr_kit.loading.repeats import (
+    MAX_COMPARED,
+    SAME_NAME,
+    SIMILAR,
+    repeats,
+    shared_domains,
+)
 from tests.shared import shared
 
 

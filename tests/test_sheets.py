@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import sdr_kit.sheets
+import sdr_kit.loading.sheets
 from sdr_kit.accounts import load_accounts
 from sdr_kit.errors import AccountsError
 from tests.workbooks import XLS, ods, ods_row, packed, xlsb, xlsx
@@ -141,7 +141,7 @@ def lying(content: bytes) -> bytes:
 def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sdr_kit.sheets, "MAX_UNPACKED", 3_000_000)
+    monkeypatch.setattr(sdr_kit.loading.sheets, "MAX_UNPACKED", 3_000_000)
     bomb = packed(
         {
             "[Content_Types].xml": "<Types/>",
@@ -150,7 +150,7 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_read(
     )
     with zipfile.ZipFile(io.BytesIO(lying(bomb))) as archive:
         assert archive.infolist()[1].file_size == 10
-    monkeypatch.setattr(sdr_kit.sheets, "_sheets", None)  # nothing is read
+    monkeypatch.setattr(sdr_kit.loading.sheets, "_sheets", None)  # nothing is read
     for content in (bomb, lying(bomb)):
         with pytest.raises(AccountsError, match="unpacks to more than 3,000,000 bytes"):
             load_accounts(content)
@@ -196,6 +196,6 @@ def test_what_is_no_list_is_one_clear_error(content: bytes, message: str) -> Non
 def test_a_workbook_that_takes_too_long_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sdr_kit.sheets, "MAX_SECONDS", 0.0)
+    monkeypatch.setattr(sdr_kit.loading.sheets, "MAX_SECONDS", 0.0)
     with pytest.raises(AccountsError, match="this workbook cannot be read"):
         load_accounts(xlsx({"A": [HEADER, BOND]}))

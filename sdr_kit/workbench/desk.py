@@ -16,11 +16,11 @@ from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.batch import Job, start
 from sdr_kit.export import file_name, to_csv, to_excel
+from sdr_kit.loading.tables import Source
 from sdr_kit.plan import edits_by_position
 from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
-from sdr_kit.tables import Source
 from sdr_kit.worker import Researcher
 
 

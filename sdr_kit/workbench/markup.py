@@ -155,9 +155,9 @@ def notice(now: Progress | None) -> str:
         said.append(
             '<p class="note" role="status">Everything in the run had to wait for '
             f"{duration(now.blocked_seconds)}: the researcher, or a busy cell, kept "
-            "Python to itself. In an <code>async def</code>, <code>await</code> what it "
-            "waits for; or write it as a plain <code>def</code>, which runs in a thread."
-            "</p>"
+            "Python to itself. In an <code>async def</code>, <code>await</code> what "
+            "it waits for; or write it as a plain <code>def</code>, which runs in a "
+            "thread.</p>"
         )
     return block("".join(said)) if said else ""
 

@@ -17,11 +17,11 @@ from typing import IO, Any
 
 import pandas as pd
 
-from sdr_kit.decode import check_text, decode
-from sdr_kit.delimited import read_delimited
 from sdr_kit.errors import AccountsError
-from sdr_kit.records import Table, shown, unique_names, whole_characters
-from sdr_kit.sheets import is_workbook, read_workbook
+from sdr_kit.loading.decode import check_text, decode
+from sdr_kit.loading.delimited import read_delimited
+from sdr_kit.loading.records import Table, shown, unique_names, whole_characters
+from sdr_kit.loading.sheets import is_workbook, read_workbook
 
 MAX_BYTES = 256 * 1024 * 1024  # about a million accounts with 30 columns
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import pandas as pd
 
-from sdr_kit.clean import Clean
-from sdr_kit.columns import COLUMNS, DOMAIN, NAME
-from sdr_kit.records import TEXT, Table, shown, some_text, unique_names
-from sdr_kit.repeats import Repeat, repeats, shared_domains
-from sdr_kit.tables import text_cells
+from sdr_kit.loading.clean import Clean
+from sdr_kit.loading.columns import COLUMNS, DOMAIN, NAME
+from sdr_kit.loading.records import TEXT, Table, shown, some_text, unique_names
+from sdr_kit.loading.repeats import Repeat, repeats, shared_domains
+from sdr_kit.loading.tables import text_cells
 
 Rows = Hashable | Iterable[Hashable]  # one label or several
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from sdr_kit.names import ALIKE, alike, name_key, name_words
+from sdr_kit.loading.names import ALIKE, alike, name_key, name_words
 
 # More names than this on one domain, and it says nothing: the most in 5,000 real rows
 # are 23 (funds). Beyond, only equal names repeat each other, so the cost stays linear.

@@ -17,8 +17,8 @@ from typing import Any
 
 import pandas as pd
 
-from sdr_kit.columns import HEADER_WITHIN, find_header
 from sdr_kit.errors import AccountsError
+from sdr_kit.loading.columns import HEADER_WITHIN, find_header
 
 MAX_COLUMNS = 16_384  # Excel's own limit
 # A short row is filled up with blanks, so a small file can make a huge table.

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from sdr_kit.columns import HEADER_WITHIN, find_header
 from sdr_kit.errors import AccountsError
-from sdr_kit.records import Record, Table, table_from
+from sdr_kit.loading.columns import HEADER_WITHIN, find_header
+from sdr_kit.loading.records import Record, Table, table_from
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # A header of a hundred long labels fits many times.

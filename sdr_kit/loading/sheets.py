@@ -23,9 +23,9 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sdr_kit.columns import find_header
 from sdr_kit.errors import AccountsError
-from sdr_kit.records import Record, Table, listed, shown, table_from
+from sdr_kit.loading.columns import find_header
+from sdr_kit.loading.records import Record, Table, listed, shown, table_from
 
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 MAX_UNPACKED = 1024**3  # bytes; a sheet of a million accounts takes about half of it

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sdr_kit.columns import (
+from sdr_kit.errors import AccountsError
+from sdr_kit.loading.columns import (
     COLUMNS,
     DOMAIN,
     INDUSTRY,
@@ -16,11 +17,10 @@ from sdr_kit.columns import (
     missing_labels,
     recognise,
 )
-from sdr_kit.domains import clean_domain
-from sdr_kit.errors import AccountsError
-from sdr_kit.names import name_key
-from sdr_kit.records import Table, listed, shown
-from sdr_kit.tables import text_cells
+from sdr_kit.loading.domains import clean_domain
+from sdr_kit.loading.names import name_key
+from sdr_kit.loading.records import Table, listed, shown
+from sdr_kit.loading.tables import text_cells
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # zero-width, as if absent
 
