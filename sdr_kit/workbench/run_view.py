@@ -14,6 +14,8 @@ from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.parts import column, show, text
 
+# The chart costs most of what the panel costs, and the table is read.
+CHART_SECONDS = 0.5
 TABLE_SECONDS = 1.0
 ROWS_SHOWN = 12
 ROWS_BEFORE = 2  # of them, so many before the first account at work
@@ -32,7 +34,7 @@ class RunView:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._drawing = threading.Lock()
-        self._drawn_at = -math.inf
+        self._drawn_at = {CHART_SECONDS: -math.inf, TABLE_SECONDS: -math.inf}
         self._front = 0  # the first account at work
         self._of: object = None
         self._empty = text()
@@ -51,10 +53,11 @@ class RunView:
         if job is None:
             return
         if self._of is not desk.accounts:
-            self._of, self._front, self._drawn_at = desk.accounts, 0, -math.inf
-        self._draw_chart(job)
+            self._of, self._front = desk.accounts, 0
         now = job.progress
-        if now.ended or self._is_due(now.seconds):
+        if now.ended or self._is_due(CHART_SECONDS, now.seconds):
+            self._draw_chart(job)
+        if now.ended or self._is_due(TABLE_SECONDS, now.seconds):
             self._draw_table(job)
 
     def redraw(self) -> None:
@@ -77,11 +80,11 @@ class RunView:
             if old is not None:
                 old.close()
 
-    def _is_due(self, seconds: float) -> bool:
-        """Says whether the table may change again: less often, since it is read."""
-        due = not 0 <= seconds - self._drawn_at < TABLE_SECONDS
+    def _is_due(self, every: float, seconds: float) -> bool:
+        """Says whether what changes that often may change again."""
+        due = not 0 <= seconds - self._drawn_at[every] < every
         if due:
-            self._drawn_at = seconds
+            self._drawn_at[every] = seconds
         return due
 
     def _draw_table(self, job: Job) -> None:
