@@ -12,7 +12,12 @@ from playwright.sync_api import Browser, Page
 from tests.browser.lab import Lab, Notebook, open_notebook
 from tests.browser.panel import Panel
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("browser"),  # one JupyterLab and one browser for all
+]
 
 # As a German Excel saves it. Row 4 repeats row 3, row 5 stands on the domain of row 3
 # under another name, and row 6 has no name.

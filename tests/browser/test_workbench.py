@@ -8,7 +8,12 @@ from playwright.sync_api import Browser
 from tests.browser.lab import Lab, Notebook, open_notebook, wait_until_ready
 from tests.browser.panel import Panel
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("browser"),  # one JupyterLab and one browser for all
+]
 
 
 def assert_clean(notebook: Notebook, panel: Panel) -> None:
@@ -119,15 +124,4 @@ def test_a_busy_cell_does_not_stall_the_run(
         output.wait_for(timeout=20_000)
         meanwhile = int(output.inner_text().split()[1])
         assert meanwhile >= 12  # 8 at once, 0.6 s each, for 2 s: about 26
-        assert_clean(notebook, panel)
-
-
-def test_the_panel_is_readable_in_the_dark_theme(browser: Browser, lab: Lab) -> None:
-    lab.choose_theme("JupyterLab Dark")
-    with open_notebook(browser, lab, "01-workbench.ipynb", height=3300) as notebook:
-        notebook.run_all()
-        panel = Panel(notebook.page)
-        panel.button("Run").click()
-        panel.until(lambda: "Finished" in panel.says, seconds=60, what="the end")
-        notebook.screenshot("8-dark")
         assert_clean(notebook, panel)
