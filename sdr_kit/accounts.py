@@ -27,6 +27,7 @@ from sdr_kit.loading.columns import COLUMNS, DOMAIN, NAME, export_name
 from sdr_kit.loading.names import account_key
 from sdr_kit.loading.records import TEXT
 from sdr_kit.loading.tables import Source, name_of, table_of
+from sdr_kit.words import counted
 
 
 class Accounts:
@@ -202,20 +203,20 @@ class Accounts:
         )
 
     def _counts(self) -> dict[str, str]:
-        ready = f"{_count(len(self), 'account')} ready of {self.rows_read:,} rows read"
+        ready = f"{counted(len(self), 'account')} ready of {self.rows_read:,} rows read"
         counts = {"frame": ready}
         books = self.books
         if books["shared_domains"]:
             counts["frame.shared_domain"] = (
-                f"{_count(books['on_shared_domains'], 'account')} on "
-                f"{_count(books['shared_domains'], 'shared domain')}"
+                f"{counted(books['on_shared_domains'], 'account')} on "
+                f"{counted(books['shared_domains'], 'shared domain')}"
             )
         if len(self.duplicates):
-            counts["duplicates"] = _count(len(self.duplicates), "duplicate")
+            counts["duplicates"] = counted(len(self.duplicates), "duplicate")
         if len(self.rejected):
-            counts["rejected"] = f"{_count(len(self.rejected), 'row')} rejected"
+            counts["rejected"] = f"{counted(len(self.rejected), 'row')} rejected"
         if len(self.notes):
-            counts["notes"] = f"{_count(len(self.notes), 'cell')} kept out"
+            counts["notes"] = f"{counted(len(self.notes), 'cell')} kept out"
         return counts
 
 
@@ -280,7 +281,3 @@ def _values(column: pd.Series[Any]) -> list[Any]:
     """Gives the cells as plain Python values; a missing one is None."""
     pairs = zip(column.tolist(), column.isna().tolist(), strict=True)
     return [None if missing else value for value, missing in pairs]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

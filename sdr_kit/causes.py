@@ -210,7 +210,7 @@ _MEANINGS: tuple[_Meaning, ...] = (
     _Meaning(
         statuses=range(400, 500),
         meaning="The provider did not accept the question as it was put.",
-        advice="Read the example: it names what is wrong. Mend the researcher or the "
+        advice="Read the message: it names what is wrong. Mend the researcher or the "
         "row; retrying alone does not help.",
     ),
     _Meaning(
@@ -233,11 +233,11 @@ _MEANINGS: tuple[_Meaning, ...] = (
     _Meaning(
         says=re.compile(r"^\w+(?:Error|Exception|Warning|Interrupt)\b"),
         meaning="The researcher's own code failed with these accounts.",
-        advice="Read the example, mend the function, run its cell again and start "
+        advice="Read the message, mend the function, run its cell again and start "
         "the list anew; retrying the same code fails in the same way.",
     ),
     _Meaning(
         meaning="The researcher says that these accounts cannot be researched.",
-        advice="Read the example. Retrying helps only when something has changed.",
+        advice="Read the message. Retrying helps only when something has changed.",
     ),
 )

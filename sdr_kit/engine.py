@@ -32,12 +32,12 @@ from sdr_kit.progress import (
     RunSummary,
     Sample,
     State,
-    duration,
 )
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.tally import Tally
 from sdr_kit.watch import Watch
+from sdr_kit.words import duration
 from sdr_kit.worker import Researcher, RetryPolicy, Work, attempt, caller
 from sdr_kit.writer import Writer
 

@@ -10,6 +10,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+from sdr_kit.words import duration
+
 State = Literal[
     "running", "held", "paused", "finished", "stopped", "cancelled", "crashed"
 ]
@@ -214,11 +216,3 @@ class History:
             return 1
         self.every *= 2
         return 2
-
-
-def duration(seconds: float) -> str:
-    """Writes a time as a person says it: `8.4 s`, `12 min`, `2 h 10 min`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from sdr_kit.account import Research
 from sdr_kit.errors import Verdict
-from sdr_kit.progress import duration
+from sdr_kit.words import duration
 from sdr_kit.worker import Work
 
 BEAT_SECONDS = 0.5

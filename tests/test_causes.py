@@ -198,7 +198,7 @@ async def answered(answer: object) -> Verdict:
         (aiohttp_error(403, "https://a.com"), "does not let you in", "by hand"),
         (httpx_error(404, "https://a.com"), "does not exist", "correct the domain"),
         (httpx_error(402, "https://a.com"), "to be paid", "billing"),
-        (httpx_error(422, "https://a.com"), "did not accept", "Read the example"),
+        (httpx_error(422, "https://a.com"), "did not accept", "Read the message"),
         (
             Transient("OpenAI: the answer does not fit the brief (tier: missing)"),
             "in a form that cannot be used",
@@ -213,7 +213,7 @@ async def answered(answer: object) -> Verdict:
         (KeyError("domian"), "own code failed", "mend the function"),
         (TypeError("unsupported operand"), "own code failed", "mend the function"),
         (ZeroDivisionError("division by zero"), "own code failed", "mend"),
-        (Permanent("no such company"), "cannot be researched", "Read the example"),
+        (Permanent("no such company"), "cannot be researched", "Read the message"),
     ],
     ids=lambda value: str(value)[:30],
 )

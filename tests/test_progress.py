@@ -18,8 +18,8 @@ from sdr_kit.progress import (
     Sample,
     SlotMeter,
     State,
-    duration,
 )
+from sdr_kit.words import duration
 
 PROGRESS = Progress(
     state="running",

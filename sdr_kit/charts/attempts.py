@@ -14,12 +14,12 @@ from sdr_kit.charts.look import (
     ORANGE,
     RED,
     WHOLE_NUMBERS,
-    counted,
     hover_text,
     label_text,
     named,
     styled,
 )
+from sdr_kit.words import counted
 
 BINS = 40
 ACCOUNTS_SHOWN = 40  # bars that can be told apart on one screen

@@ -103,11 +103,6 @@ def say_empty(figure: go.Figure, empty: str) -> None:
     figure.update_yaxes(visible=not empty)
 
 
-def counted(number: int, noun: str) -> str:
-    """Writes `1 account`, `1,000 accounts`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def label_text(text: object, *, length: int) -> str:
     """Makes foreign text a label: cut to a length, and nothing in it is markup."""
     return _cut(text, length).translate(_ENTITIES)

@@ -9,7 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from sdr_kit.charts.look import BLUE, LINES, RED, TEXT, counted, named, styled
+from sdr_kit.charts.look import BLUE, LINES, RED, TEXT, named, styled
+from sdr_kit.words import counted
 
 _IDEAL, _MEASURED, _BATCHES = "ideal", "measured", "original's batches"
 _NOTHING_YET = "Nothing has been compared yet"

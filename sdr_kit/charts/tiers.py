@@ -13,10 +13,10 @@ from sdr_kit.charts.look import (
     ORANGE,
     TEXT,
     WHOLE_NUMBERS,
-    counted,
     named,
     styled,
 )
+from sdr_kit.words import counted
 
 _NO_TIER = "none"
 _SKY = "#56B4E9"

@@ -9,7 +9,8 @@ import pandas as pd
 
 from sdr_kit.account import PRIORITIES, TIERS, Edit
 from sdr_kit.results import AFTER_RESEARCH, BEFORE_RESEARCH
-from sdr_kit.workbench import markup
+from sdr_kit.words import counted
+from sdr_kit.workbench import account_markup, markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.grid import Grid
 from sdr_kit.workbench.parts import Guard, button, column, row, show, text
@@ -109,7 +110,7 @@ class AccountsView:
         if seen is None or seen[0] is not of or (ended and not seen[2]):
             self.refresh()
         elif done != seen[1]:
-            new = markup.counted(done - seen[1], "new result")
+            new = counted(done - seen[1], "new result")
             self._news.value = markup.quiet(new)
 
     def refresh(self) -> None:
@@ -213,8 +214,8 @@ class Details:
         if position is None:
             return
         details = self._desk.details(position)
-        self._head.value = markup.account_head(details.row, details.outcome)
-        self._facts.value = markup.account_facts(
+        self._head.value = account_markup.account_head(details.row, details.outcome)
+        self._facts.value = account_markup.account_facts(
             details.row, details.outcome, details.attempts
         )
         edit = details.edit

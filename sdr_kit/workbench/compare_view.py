@@ -11,6 +11,7 @@ import ipywidgets as widgets
 
 from sdr_kit.benchmark import CONCURRENCIES, SAMPLE, Comparison, calls, compare
 from sdr_kit.charts import as_widget, speedup_figure, throughput_figure
+from sdr_kit.words import counted
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.parts import (
@@ -138,7 +139,7 @@ class CompareView:
         if getattr(self._researcher(), "paid", False):
             self._question.ask(
                 markup.note(
-                    f"This makes {markup.counted(number, 'paid call')} at least, and "
+                    f"This makes {counted(number, 'paid call')} at least, and "
                     "keeps none of the answers. Go ahead?"
                 ),
                 lambda: self._begin(levels, sample),

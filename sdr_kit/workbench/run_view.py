@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from sdr_kit.batch import Job
 from sdr_kit.charts import draw_live, live_figure
-from sdr_kit.workbench import markup
+from sdr_kit.workbench import account_markup, markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.parts import column, show, text
 
@@ -99,7 +99,7 @@ class RunView:
         frame = accounts.frame.iloc[first : first + ROWS_SHOWN]
         last = first + len(frame) - 1
         outcomes = job.results(first=first, last=last)
-        table = markup.accounts_table(frame, first, outcomes, at_work)
-        self._table.value = markup.accounts_block(
+        table = account_markup.accounts_table(frame, first, outcomes, at_work)
+        self._table.value = account_markup.accounts_block(
             table, first=first, shown=len(frame), total=total
         )
