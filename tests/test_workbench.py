@@ -119,7 +119,7 @@ def test_foreign_text_is_escaped() -> None:
     ran(workbench)
     for tab in TABS:
         turn_to(workbench, tab)
-    workbench._accounts_view._details.open(0)
+    workbench._accounts_view._card.open(0)
     for tag in ("<img", "<b>B", "<b>found"):
         assert tag not in shown(workbench)
     assert "&lt;img" in shown(workbench._accounts_view.box)
@@ -367,7 +367,7 @@ def test_an_edit_stands_above_the_research_and_survives_another_run() -> None:
     grid = workbench._accounts_view._grid
     assert grid._table is not None
     grid._table.selected_rows = [2]
-    details = workbench._accounts_view._details
+    details = workbench._accounts_view._card
     assert "Company 2" in details._head.value
     assert "a company" in details._facts.value
     details._tier.value, details._owner.value = "C", " Ann "
@@ -391,7 +391,7 @@ def test_an_edit_stands_above_the_research_and_survives_another_run() -> None:
 def test_an_account_can_be_edited_and_dropped_before_the_run() -> None:
     workbench = panel(3)
     turn_to(workbench, "Accounts")
-    details = workbench._accounts_view._details
+    details = workbench._accounts_view._card
     details.open(1)
     details._priority.value = 10
     details._save.click()

@@ -7,16 +7,15 @@ from collections.abc import Callable
 import ipywidgets as widgets
 import pandas as pd
 
-from sdr_kit.account import PRIORITIES, TIERS, Edit
 from sdr_kit.results import AFTER_RESEARCH, BEFORE_RESEARCH
 from sdr_kit.words import counted
-from sdr_kit.workbench import account_markup, markup
+from sdr_kit.workbench import markup
+from sdr_kit.workbench.account_card import AccountCard
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.grid import Grid
 from sdr_kit.workbench.parts import Guard, button, column, row, show, text
 
 RESEARCH_COLUMNS = 4  # in the table; all of them are in the account's details
-AS_IS = "as it is"
 
 Download = Callable[[str, bytes], None]
 
@@ -70,7 +69,9 @@ class AccountsView:
             layout={"width": "auto"},
         )
         self._empty = text()
-        self._details = Details(desk, guard=guard, edited=self.refresh, dropped=changed)
+        self._card = AccountCard(
+            desk, guard=guard, edited=self.refresh, dropped=changed
+        )
         self._work = column(
             [
                 row(
@@ -83,7 +84,7 @@ class AccountsView:
                     ]
                 ),
                 self._grid.box,
-                self._details.box,
+                self._card.box,
             ]
         )
         self.box = column([self._empty, self._work])
@@ -117,13 +118,13 @@ class AccountsView:
         """Fills the table with how things are now."""
         self._shown_of = self._state()
         worklist = self._desk.worklist
-        opened = self._details.position
+        opened = self._card.position
         if opened is not None and opened >= len(worklist):
             opened = None
         self._grid.show(
             worklist_columns(worklist), selected=[] if opened is None else [opened]
         )
-        self._details.open(opened)
+        self._card.open(opened)
         self._news.value = ""
 
     def _state(self) -> tuple[object, int, bool]:
@@ -135,124 +136,11 @@ class AccountsView:
 
     def _open_selected(self) -> None:
         selected = self._grid.selected
-        self._details.open(selected[0] if selected else None)
+        self._card.open(selected[0] if selected else None)
 
     def _export(self, kind: str) -> None:
         name, contents = self._desk.export(kind, invented=self._invented.value)
         self._download(name, contents)
-
-
-class Details:
-    """One account: what was found, how, and what a person says of it."""
-
-    def __init__(
-        self,
-        desk: Desk,
-        *,
-        guard: Guard,
-        edited: Callable[[], None],
-        dropped: Callable[[], None],
-    ) -> None:
-        self.position: int | None = None
-        self._desk = desk
-        self._edited = edited
-        self._dropped = dropped
-        self._head = text()
-        self._facts = text()
-        self._tier = widgets.Dropdown(
-            description="Tier", options=[(AS_IS, ""), *((t, t) for t in TIERS)]
-        )
-        self._priority = widgets.Dropdown(
-            description="Priority",
-            options=[(AS_IS, 0), *((str(p), p) for p in reversed(PRIORITIES))],
-        )
-        self._owner = widgets.Text(description="Owner", placeholder=AS_IS)
-        self._notes = widgets.Textarea(
-            description="Notes",
-            placeholder="What the next person should know",
-            rows=3,
-            layout={"width": "auto", "flex": "1 1 300px", "max_width": "640px"},
-        )
-        for field in (self._tier, self._priority, self._owner):
-            field.layout.width = "230px"
-        for field in (self._tier, self._priority, self._owner, self._notes):
-            field.style.description_width = "60px"
-        self._save = button(
-            "Save",
-            guard(self._keep_edit),
-            icon="check",
-            style="primary",
-            tooltip="Keep what you have set; research does not overwrite it",
-        )
-        self._undo = button(
-            "Take back", guard(self._take_back), tooltip="Forget what you have set"
-        )
-        self._drop = button(
-            "Drop from the list",
-            guard(self._drop_row),
-            icon="trash",
-            tooltip="Leave this account out of the run",
-        )
-        self._saved = text()
-        self.box = column(
-            [
-                self._head,
-                row([self._tier, self._priority, self._owner]),
-                row([self._notes], align_items="flex-start"),
-                row([self._save, self._undo, self._drop, self._saved]),
-                self._facts,
-            ]
-        )
-        self.box.add_class("sdr-kit-details")
-        show(self.box, visible=False)
-
-    def open(self, position: int | None) -> None:
-        """Shows the account at a position; None shows none."""
-        moved = position != self.position
-        self.position = position
-        show(self.box, visible=position is not None)
-        if position is None:
-            return
-        details = self._desk.details(position)
-        self._head.value = account_markup.account_head(details.row, details.outcome)
-        self._facts.value = account_markup.account_facts(
-            details.row, details.outcome, details.attempts
-        )
-        edit = details.edit
-        self._tier.value = edit.tier or ""
-        self._priority.value = edit.priority_score or 0
-        self._owner.value, self._notes.value = edit.owner or "", edit.notes or ""
-        self._undo.disabled = not edit
-        show(self._drop, visible=self._desk.job is None)
-        if moved:
-            self._saved.value = ""
-
-    def _keep_edit(self) -> None:
-        self._tell(
-            Edit(
-                tier=self._tier.value or None,
-                priority_score=self._priority.value or None,
-                owner=self._owner.value.strip() or None,
-                notes=self._notes.value.strip() or None,
-            )
-        )
-        self._saved.value = markup.quiet("Kept.")
-
-    def _take_back(self) -> None:
-        self._tell(Edit())
-        self._saved.value = markup.quiet("Taken back.")
-
-    def _tell(self, edit: Edit) -> None:
-        if self.position is not None:
-            self._desk.edit(self.position, edit)
-            self._edited()
-
-    def _drop_row(self) -> None:
-        if self.position is not None and self._desk.accounts is not None:
-            label = self._desk.accounts.rows[self.position]
-            self.open(None)
-            self._desk.drop([label])
-            self._dropped()
 
 
 def worklist_columns(worklist: pd.DataFrame) -> pd.DataFrame:

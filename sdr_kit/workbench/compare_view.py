@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
 from collections.abc import Callable
 
 import ipywidgets as widgets
 
-from sdr_kit.benchmark import CONCURRENCIES, SAMPLE, Comparison, calls, compare
+from sdr_kit.benchmark import CONCURRENCIES, SAMPLE, Comparison, calls
 from sdr_kit.charts import as_widget, speedup_figure, throughput_figure
 from sdr_kit.words import counted
 from sdr_kit.workbench import markup
@@ -24,6 +23,7 @@ from sdr_kit.workbench.parts import (
     show,
     text,
 )
+from sdr_kit.workbench.trial import Trial
 from sdr_kit.worker import Researcher
 
 MAX_SAMPLE = 1_000
@@ -55,8 +55,7 @@ class CompareView:
         self._researcher = researcher
         self._changed = changed
         self._failed = failed
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Comparison] | None = None
+        self._trial: Trial | None = None
         self._comparison: Comparison | None = None
         wide = {"description_width": LABEL_WIDTH}
         self._sample = widgets.BoundedIntText(
@@ -116,7 +115,7 @@ class CompareView:
     @property
     def running(self) -> bool:
         """Whether a comparison is under way."""
-        return self._task is not None
+        return self._trial is not None and self._trial.running
 
     def draw(self) -> None:
         """Disables what makes no sense now."""
@@ -157,49 +156,27 @@ class CompareView:
         return [self._desk.settings.check_concurrency(int(word)) for word in words]
 
     def _begin(self, levels: list[int], sample: int) -> None:
-        threading.Thread(
-            target=self._compare,
-            args=(self._researcher(), levels, sample),
-            name="sdr_kit compare",
-        ).start()
-
-    def _compare(self, researcher: Researcher, levels: list[int], sample: int) -> None:
-        """Compares on a loop of its own; runs on a thread of its own."""
+        if self._desk.accounts is None or self._desk.active or self.running:
+            raise RuntimeError("a run is under way; end it to compare")
         wanted = sorted({1, *levels})
+        self._status.value = markup.comparing(wanted, 0)
+        self._trial = Trial(
+            self._desk.accounts,
+            self._researcher(),
+            levels=levels,
+            sample=sample,
+            settings=self._desk.settings,
+            on_progress=lambda so_far: self._progressed(so_far, wanted),
+            on_end=self._ended,
+        )
+        self._changed()
 
-        async def run() -> None:
-            accounts = self._desk.accounts
-            assert accounts is not None  # noqa: S101 (asked before)
-            self._loop = asyncio.get_running_loop()
-            self._task = asyncio.create_task(
-                compare(
-                    accounts,
-                    researcher,
-                    concurrency=levels,
-                    sample=sample,
-                    settings=self._desk.settings,
-                    spend=True,
-                    on_progress=lambda so_far: self._progressed(so_far, wanted),
-                )
-            )
-            self._status.value = markup.comparing(wanted, 0)
-            self._changed()
-            await asyncio.wait([self._task])
-
-        try:
-            asyncio.run(run())
-            task, self._task = self._task, None
-            if task is not None and not task.cancelled():
-                task.result()
-                self._status.value = ""
-            else:
-                self._status.value = markup.quiet("Stopped.")
-        except Exception as problem:  # noqa: BLE001 (shown on the panel)
-            self._status.value = ""
+    def _ended(self, problem: BaseException | None) -> None:
+        stopped = isinstance(problem, asyncio.CancelledError)
+        self._status.value = markup.quiet("Stopped.") if stopped else ""
+        self._changed()
+        if isinstance(problem, Exception):
             self._failed(problem)
-        finally:
-            self._task = None
-            self._changed()
 
     def _progressed(self, so_far: Comparison, wanted: list[int]) -> None:
         self._show(so_far)
@@ -218,5 +195,5 @@ class CompareView:
             chart.close()
 
     def _end(self) -> None:
-        if self._loop is not None and self._task is not None:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+        if self._trial is not None:
+            self._trial.stop()

@@ -1,0 +1,137 @@
+"""One account, opened: what was found, how, and what a person says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from sdr_kit.account import PRIORITIES, TIERS, Edit
+from sdr_kit.workbench import account_markup, markup
+from sdr_kit.workbench.desk import Desk
+from sdr_kit.workbench.parts import Guard, button, column, row, show, text
+
+AS_IS = "as it is"
+
+
+class AccountCard:
+    """The account that is open, if one is.
+
+    Args:
+        desk: Where accounts and edits are.
+        guard: See `Guard`.
+        edited: Called after an edit was kept or taken back.
+        dropped: Called after the account was dropped from the list.
+
+    Attributes:
+        position: Its place in the list; None when none is open.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        guard: Guard,
+        edited: Callable[[], None],
+        dropped: Callable[[], None],
+    ) -> None:
+        self.position: int | None = None
+        self._desk = desk
+        self._edited = edited
+        self._dropped = dropped
+        self._head = text()
+        self._facts = text()
+        self._tier = widgets.Dropdown(
+            description="Tier", options=[(AS_IS, ""), *((t, t) for t in TIERS)]
+        )
+        self._priority = widgets.Dropdown(
+            description="Priority",
+            options=[(AS_IS, 0), *((str(p), p) for p in reversed(PRIORITIES))],
+        )
+        self._owner = widgets.Text(description="Owner", placeholder=AS_IS)
+        self._notes = widgets.Textarea(
+            description="Notes",
+            placeholder="What the next person should know",
+            rows=3,
+            layout={"width": "auto", "flex": "1 1 300px", "max_width": "640px"},
+        )
+        for field in (self._tier, self._priority, self._owner):
+            field.layout.width = "230px"
+        for field in (self._tier, self._priority, self._owner, self._notes):
+            field.style.description_width = "60px"
+        self._save = button(
+            "Save",
+            guard(self._keep_edit),
+            icon="check",
+            style="primary",
+            tooltip="Keep what you have set; research does not overwrite it",
+        )
+        self._undo = button(
+            "Take back", guard(self._take_back), tooltip="Forget what you have set"
+        )
+        self._drop = button(
+            "Drop from the list",
+            guard(self._drop_row),
+            icon="trash",
+            tooltip="Leave this account out of the run",
+        )
+        self._saved = text()
+        self.box = column(
+            [
+                self._head,
+                row([self._tier, self._priority, self._owner]),
+                row([self._notes], align_items="flex-start"),
+                row([self._save, self._undo, self._drop, self._saved]),
+                self._facts,
+            ]
+        )
+        self.box.add_class("sdr-kit-details")
+        show(self.box, visible=False)
+
+    def open(self, position: int | None) -> None:
+        """Shows the account at a position; None shows none."""
+        moved = position != self.position
+        self.position = position
+        show(self.box, visible=position is not None)
+        if position is None:
+            return
+        details = self._desk.details(position)
+        self._head.value = account_markup.account_head(details.row, details.outcome)
+        self._facts.value = account_markup.account_facts(
+            details.row, details.outcome, details.attempts
+        )
+        edit = details.edit
+        self._tier.value = edit.tier or ""
+        self._priority.value = edit.priority_score or 0
+        self._owner.value, self._notes.value = edit.owner or "", edit.notes or ""
+        self._undo.disabled = not edit
+        show(self._drop, visible=self._desk.job is None)
+        if moved:
+            self._saved.value = ""
+
+    def _keep_edit(self) -> None:
+        self._tell(
+            Edit(
+                tier=self._tier.value or None,
+                priority_score=self._priority.value or None,
+                owner=self._owner.value.strip() or None,
+                notes=self._notes.value.strip() or None,
+            )
+        )
+        self._saved.value = markup.quiet("Kept.")
+
+    def _take_back(self) -> None:
+        self._tell(Edit())
+        self._saved.value = markup.quiet("Taken back.")
+
+    def _tell(self, edit: Edit) -> None:
+        if self.position is not None:
+            self._desk.edit(self.position, edit)
+            self._edited()
+
+    def _drop_row(self) -> None:
+        if self.position is not None and self._desk.accounts is not None:
+            label = self._desk.accounts.rows[self.position]
+            self.open(None)
+            self._desk.drop([label])
+            self._dropped()
