@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import io
 import threading
 import time
 from collections.abc import Callable
 
+import ipywidgets
+import numpy as np
 import pandas as pd
 import pytest
 
 import sdr_kit
 from sdr_kit import Account, Settings, Workbench
 from sdr_kit.account import Edit
+from sdr_kit.workbench.accounts_view import worklist_columns
 from tests.accounts import made_up
 
 TABS = ["List", "Run", "Accounts", "Failures", "Compare", "Charts"]
@@ -493,7 +497,7 @@ def test_what_a_cancelled_run_left_is_continued() -> None:
 
 
 def compared(workbench: Workbench) -> None:
-    until(lambda: not workbench._compare_view.running)
+    until(lambda: not workbench._desk.comparing)
     until(lambda: not any(t.name == "sdr_kit compare" for t in threading.enumerate()))
 
 
@@ -517,7 +521,7 @@ def test_a_comparison_is_stopped() -> None:
     view = workbench._compare_view
     view._sample.value = 5
     view._go.click()
-    until(lambda: view.running)
+    until(lambda: workbench._desk.comparing)
     assert workbench._run.disabled
     view._stop.click()
     compared(workbench)
@@ -532,7 +536,7 @@ def test_numbers_that_make_no_comparison_are_refused(levels: str) -> None:
     view._levels.value = levels
     view._go.click()
     assert "alert" in workbench._problem.value
-    assert not view.running
+    assert not workbench._desk.comparing
 
 
 def test_a_paid_researcher_is_compared_only_after_a_yes() -> None:
@@ -559,3 +563,205 @@ def test_a_paid_researcher_is_compared_only_after_a_yes() -> None:
     until(lambda: view._table.value != "")
     compared(workbench)
     assert paid.calls == 10
+
+
+def test_a_second_yes_makes_no_second_comparison() -> None:
+    class Paid:
+        paid = True
+        calls = 0
+
+        async def __call__(self, _account: Account) -> dict[str, str]:
+            self.calls += 1
+            await asyncio.sleep(0.05)
+            return {}
+
+    paid = Paid()
+    workbench = panel(5, researcher=paid)
+    view = workbench._compare_view
+    view._levels.value, view._sample.value = "1", 5
+    view._go.click()
+    view._question._yes.click()
+    view._question._yes.click()
+    compared(workbench)
+    assert paid.calls == 5
+
+
+def test_a_question_about_another_list_is_taken_back() -> None:
+    class Paid:
+        paid = True
+
+        async def __call__(self, _account: Account) -> dict[str, str]:
+            return {}
+
+    workbench = panel(5, researcher=Paid())
+    turn_to(workbench, "Compare")
+    view = workbench._compare_view
+    view._go.click()
+    upload(workbench, "two.csv", b"company_name\nA\nB\n")
+    view._question._yes.click()
+    assert "another one" in workbench._problem.value
+    assert not workbench._desk.comparing
+
+
+def test_a_comparison_that_fails_says_why() -> None:
+    async def wrong(_account: Account) -> dict[str, str]:
+        raise sdr_kit.StopRun("no quota")
+
+    workbench = panel(3, researcher=wrong)
+    workbench._compare_view._go.click()
+    until(lambda: "no quota" in workbench._problem.value)
+    compared(workbench)
+
+
+def test_nothing_is_run_or_retried_during_a_comparison() -> None:
+    workbench = ran(panel(5, researcher=quick))
+    turn_to(workbench, "Failures")
+    retry = workbench._failures_view._all
+    view = workbench._compare_view
+    view._sample.value = 5
+    view._go.click()
+    job = workbench.job
+    retry.click()
+    assert "a comparison is under way" in workbench._problem.value
+    assert workbench.job is job
+    view._stop.click()
+    compared(workbench)
+
+
+def test_a_comparison_of_another_list_is_not_shown() -> None:
+    workbench = panel(4)
+    turn_to(workbench, "Compare")
+    view = workbench._compare_view
+    view._levels.value, view._sample.value = "1, 2", 3
+    view._go.click()
+    until(lambda: view._table.value != "")
+    compared(workbench)
+    upload(workbench, "two.csv", b"company_name\nA\nB\n")
+    turn_to(workbench, "List")
+    turn_to(workbench, "Compare")
+    assert view._table.value == ""
+    assert view._chart.children == ()
+
+
+# What a person is doing is not lost.
+
+
+def test_what_is_being_written_stays_when_the_table_is_renewed() -> None:
+    workbench = panel(8, researcher=slow)
+    workbench._run.click()
+    turn_to(workbench, "Accounts")
+    card = workbench._accounts_view._card
+    card.open(1)
+    card._notes.value, card._tier.value = "half a sent", "B"
+    drawn_to_the_end(workbench)
+    assert (card._notes.value, card._tier.value) == ("half a sent", "B")
+    assert "completed" in card._head.value
+
+
+def test_an_edit_is_never_kept_for_another_account() -> None:
+    workbench = panel(2)
+    workbench._desk.edit(1, Edit(notes="secret of 1"))
+    card = workbench._accounts_view._card
+    card.open(1)
+    workbench._desk.details = None  # type: ignore[assignment,method-assign]
+    with pytest.raises(TypeError):
+        card.open(0)
+    card._save.click()
+    assert workbench._desk.store.edits().keys() == {workbench.accounts.keys[1]}  # type: ignore[union-attr]
+
+
+def test_the_open_account_is_closed_with_its_list() -> None:
+    workbench = panel(4)
+    turn_to(workbench, "Accounts")
+    card = workbench._accounts_view._card
+    card.open(2)
+    assert workbench.accounts is not None
+    workbench._desk.drop([workbench.accounts.rows[0]])
+    workbench._draw()
+    assert card.position is None
+
+
+def test_research_does_not_take_the_place_of_the_lists_columns() -> None:
+    def research(_account: Account) -> dict[str, object]:
+        return {"company": "a guess", "priority": "high", "priority_score": 8}
+
+    workbench = ran(panel(2, researcher=research))
+    shown = worklist_columns(workbench._desk.worklist)
+    assert list(shown["Company"]) == ["Company 0", "Company 1"]
+    assert list(shown["Priority"]) == [8, 8]
+    assert list(shown["Research: Company"]) == ["a guess"] * 2
+
+
+def test_values_that_are_arrays_are_shown() -> None:
+    frame = pd.DataFrame({"company_name": ["A"], "sizes": [np.array([1, 2])]})
+    workbench = Workbench(sdr_kit.load_accounts(frame), store="memory")
+    workbench._accounts_view._card.open(0)
+    assert "1; 2" in workbench._accounts_view._card._facts.value
+
+
+def test_continue_and_retry_run_as_the_controls_say() -> None:
+    workbench = panel(30, researcher=slow)
+    workbench._slider.value = 2
+    workbench._run.click()
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+    workbench._slider.value = 9
+    workbench._continue.click()
+    assert workbench.job is not None
+    assert workbench.job.concurrency == 9
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+    workbench._mode.value = "Sequential"
+    workbench._continue.click()
+    assert workbench.job.concurrency == 1
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
+def test_two_clicks_on_run_at_once_start_one_job() -> None:
+    workbench = panel(50, researcher=slow)
+    clicks = [threading.Thread(target=workbench._run.click) for _ in range(4)]
+    for click in clicks:
+        click.start()
+    for click in clicks:
+        click.join()
+    assert workbench.job is not None
+    assert workbench.job.id == 1
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
+def test_what_is_no_longer_shown_is_closed() -> None:
+    workbench = ran(panel(6, researcher=failing_once()))
+    for tab in ("Accounts", "Failures", "Charts"):
+        turn_to(workbench, tab)
+    workbench._accounts_view.refresh()
+    before = len(widgets_alive())
+    for _ in range(3):
+        workbench._accounts_view.refresh()
+        workbench._charts_view.refresh()
+        workbench._run_view.redraw()
+        workbench._failures_view._shown_of = (None, 0, False)
+        workbench._failures_view.draw()
+    assert len(widgets_alive()) == before
+
+
+def widgets_alive() -> set[str]:
+    return set(ipywidgets.widgets.widget._instances)
+
+
+def test_an_export_of_a_sandbox_run_keeps_the_rows_and_what_people_set() -> None:
+    workbench = ran(Workbench(made_up(3), store="memory"))
+    workbench._desk.edit(1, Edit(notes="called them", tier="A"))
+    _, contents = workbench._desk.export("csv", invented=False)
+    frame = pd.read_csv(io.BytesIO(contents))
+    assert list(frame["company_name"]) == ["Company 0", "Company 1", "Company 2"]
+    assert frame["notes"].tolist()[1] == "called them"
+    assert frame["tier"].tolist()[1] == "A"
+    assert "SYNTHETIC" not in contents.decode()
+
+
+def test_an_export_of_another_researcher_has_its_answers() -> None:
+    workbench = ran(panel(3))
+    _, contents = workbench._desk.export("csv", invented=False)
+    assert contents.decode().count("a company") == 2

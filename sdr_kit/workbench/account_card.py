@@ -89,9 +89,12 @@ class AccountCard:
         show(self.box, visible=False)
 
     def open(self, position: int | None) -> None:
-        """Shows the account at a position; None shows none."""
+        """Shows the account at a position; None shows none.
+
+        What a person is writing about the account stays while it is open.
+        """
         moved = position != self.position
-        self.position = position
+        self.position = None  # until all of it is shown: an edit is for what is seen
         show(self.box, visible=position is not None)
         if position is None:
             return
@@ -100,14 +103,17 @@ class AccountCard:
         self._facts.value = account_markup.account_facts(
             details.row, details.outcome, details.attempts
         )
-        edit = details.edit
+        if moved:
+            self._saved.value = ""
+            self._fill(details.edit)
+        show(self._drop, visible=self._desk.job is None)
+        self.position = position
+
+    def _fill(self, edit: Edit) -> None:
         self._tier.value = edit.tier or ""
         self._priority.value = edit.priority_score or 0
         self._owner.value, self._notes.value = edit.owner or "", edit.notes or ""
         self._undo.disabled = not edit
-        show(self._drop, visible=self._desk.job is None)
-        if moved:
-            self._saved.value = ""
 
     def _keep_edit(self) -> None:
         self._tell(
@@ -127,6 +133,7 @@ class AccountCard:
     def _tell(self, edit: Edit) -> None:
         if self.position is not None:
             self._desk.edit(self.position, edit)
+            self._fill(edit)
             self._edited()
 
     def _drop_row(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from sdr_kit.account import Attempt, Outcome
+from sdr_kit.account import Attempt, Outcome, plain
 from sdr_kit.words import counted, duration
 from sdr_kit.workbench.markup import block
 
@@ -119,14 +119,14 @@ def _facts(title: str, facts: Mapping[str, object]) -> str:
 
 def said(value: object) -> str:
     """Writes a value of a cell as a person reads it; what is missing is blank."""
+    value = plain(value)
     if isinstance(value, list):
         return "; ".join(map(said, value))
     if isinstance(value, Mapping):
         return "; ".join(f"{name}: {said(item)}" for name, item in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
-    missing = value is None or value is pd.NA or value != value  # NaN
-    return "" if missing else str(value)
+    return "" if value is None else str(value)
 
 
 def _attempts(attempts: Sequence[Attempt]) -> str:

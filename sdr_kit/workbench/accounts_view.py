@@ -41,6 +41,7 @@ class AccountsView:
         self._desk = desk
         self._download = download
         self._shown_of: tuple[object, int, bool] | None = None
+        self._list = desk.accounts
         self._grid = Grid(
             "Accounts",
             on_select=guard(self._open_selected),
@@ -118,9 +119,10 @@ class AccountsView:
         """Fills the table with how things are now."""
         self._shown_of = self._state()
         worklist = self._desk.worklist
+        if self._list is not self._desk.accounts:
+            self._list = self._desk.accounts
+            self._card.open(None)
         opened = self._card.position
-        if opened is not None and opened >= len(worklist):
-            opened = None
         self._grid.show(
             worklist_columns(worklist), selected=[] if opened is None else [opened]
         )
@@ -158,12 +160,15 @@ def worklist_columns(worklist: pd.DataFrame) -> pd.DataFrame:
         "Status": worklist["status"],
         "Owner": worklist["owner"],
         "Industry": worklist["industry"],
-        **{_heading(name): worklist[name] for name in found[:RESEARCH_COLUMNS]},
     }
     if worklist["error_message"].notna().any():
         columns["What went wrong"] = worklist["error_message"]
     if names[-1] == "notes":
         columns["Notes"] = worklist["notes"]
+    for name in found[:RESEARCH_COLUMNS]:
+        heading = _heading(name)
+        taken = heading in columns
+        columns[f"Research: {heading}" if taken else heading] = worklist[name]
     return pd.DataFrame(columns)
 
 

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from sdr_kit.charts import as_widget, latency_figure, tiers_figure, timeline_figure
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
-from sdr_kit.workbench.parts import Guard, button, column, row, show, text
+from sdr_kit.workbench.parts import Guard, button, column, replace, row, show, text
 
 LATENCIES, TIMELINE, TIERS = "Latencies", "Timeline", "Tiers and priorities"
 
@@ -61,10 +61,7 @@ class ChartsView:
             figure = latency_figure(job.attempts)
         else:
             figure = timeline_figure(job.attempts, accounts.frame["company_name"])
-        old = self._chart.children
-        self._chart.children = (as_widget(figure),)
-        for chart in old:
-            chart.close()
+        replace(self._chart, [as_widget(figure)])
 
     def _state(self) -> tuple[object, str, bool]:
         return self._desk.job, self._which.value, self._desk.active

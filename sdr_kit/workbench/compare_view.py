@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
+from sdr_kit.accounts import Accounts
 from sdr_kit.benchmark import CONCURRENCIES, SAMPLE, Comparison, calls
 from sdr_kit.charts import as_widget, speedup_figure, throughput_figure
 from sdr_kit.words import counted
@@ -19,11 +20,11 @@ from sdr_kit.workbench.parts import (
     Question,
     button,
     column,
+    replace,
     row,
     show,
     text,
 )
-from sdr_kit.workbench.trial import Trial
 from sdr_kit.worker import Researcher
 
 MAX_SAMPLE = 1_000
@@ -52,10 +53,11 @@ class CompareView:
         failed: Callable[[Exception], None],
     ) -> None:
         self._desk = desk
+        self._guard = guard
         self._researcher = researcher
         self._changed = changed
         self._failed = failed
-        self._trial: Trial | None = None
+        self._of: Accounts | None = desk.accounts  # whose comparison is shown
         self._comparison: Comparison | None = None
         wide = {"description_width": LABEL_WIDTH}
         self._sample = widgets.BoundedIntText(
@@ -112,18 +114,16 @@ class CompareView:
             ]
         )
 
-    @property
-    def running(self) -> bool:
-        """Whether a comparison is under way."""
-        return self._trial is not None and self._trial.running
-
     def draw(self) -> None:
-        """Disables what makes no sense now."""
-        ready = self._desk.total > 0 and not self._desk.active and not self.running
-        self._go.disabled = not ready
-        self._stop.disabled = not self.running
-        self._sample.disabled = self._levels.disabled = self.running
-        show(self._empty, visible=not self._desk.total)
+        """Disables what makes no sense now, and forgets another list's comparison."""
+        desk, running = self._desk, self._desk.comparing
+        self._go.disabled = not desk.total or desk.active or running
+        self._stop.disabled = not running
+        self._sample.disabled = self._levels.disabled = running
+        show(self._empty, visible=not desk.total)
+        if self._of is not desk.accounts and not running:
+            self._question.hide()
+            self._clear()
 
     def redraw(self) -> None:
         """Puts a fresh chart in place: another one, or for a page drawn anew."""
@@ -132,19 +132,20 @@ class CompareView:
 
     def _ask(self) -> None:
         levels, sample = self._chosen(), self._sample.value
-        if self._desk.accounts is None:
+        accounts, researcher = self._desk.accounts, self._researcher()
+        if accounts is None:
             return
-        number = calls(self._desk.accounts, concurrency=levels, sample=sample)
-        if getattr(self._researcher(), "paid", False):
+        number = calls(accounts, concurrency=levels, sample=sample)
+        if getattr(researcher, "paid", False):
             self._question.ask(
                 markup.note(
                     f"This makes {counted(number, 'paid call')} at least, and "
                     "keeps none of the answers. Go ahead?"
                 ),
-                lambda: self._begin(levels, sample),
+                lambda: self._begin(accounts, researcher, levels, sample),
             )
         else:
-            self._begin(levels, sample)
+            self._begin(accounts, researcher, levels, sample)
 
     def _chosen(self) -> list[int]:
         words = re.split(r"[\s,;]+", self._levels.value.strip())
@@ -155,18 +156,21 @@ class CompareView:
             )
         return [self._desk.settings.check_concurrency(int(word)) for word in words]
 
-    def _begin(self, levels: list[int], sample: int) -> None:
-        if self._desk.accounts is None or self._desk.active or self.running:
-            raise RuntimeError("a run is under way; end it to compare")
+    def _begin(
+        self, of: Accounts, researcher: Researcher, levels: list[int], sample: int
+    ) -> None:
+        if self._desk.accounts is not of:
+            raise RuntimeError("the list is another one by now; press Compare again")
         wanted = sorted({1, *levels})
+        self._clear()
         self._status.value = markup.comparing(wanted, 0)
-        self._trial = Trial(
-            self._desk.accounts,
-            self._researcher(),
+        self._desk.compare(
+            researcher,
             levels=levels,
             sample=sample,
-            settings=self._desk.settings,
-            on_progress=lambda so_far: self._progressed(so_far, wanted),
+            on_progress=lambda so_far: self._guard(
+                lambda: self._progressed(of, so_far, wanted)
+            )(),
             on_end=self._ended,
         )
         self._changed()
@@ -178,7 +182,8 @@ class CompareView:
         if isinstance(problem, Exception):
             self._failed(problem)
 
-    def _progressed(self, so_far: Comparison, wanted: list[int]) -> None:
+    def _progressed(self, of: Accounts, so_far: Comparison, wanted: list[int]) -> None:
+        self._of = of
         self._show(so_far)
         done = len(so_far.frame)
         if done < len(wanted):
@@ -188,12 +193,15 @@ class CompareView:
         self._comparison = comparison
         table = comparison._repr_html_()
         self._table.value = markup.block(f'<div class="wide">{table}</div>')
-        old = self._chart.children
-        self._chart.children = (as_widget(self._figure.value(comparison.frame)),)
+        replace(self._chart, [as_widget(self._figure.value(comparison.frame))])
         show(self._figure, visible=True)
-        for chart in old:
-            chart.close()
+
+    def _clear(self) -> None:
+        self._comparison, self._of = None, self._desk.accounts
+        self._status.value = self._table.value = ""
+        show(self._figure, visible=False)
+        replace(self._chart, [])
 
     def _end(self) -> None:
-        if self._trial is not None:
-            self._trial.stop()
+        if self._desk.trial is not None:
+            self._desk.trial.stop()

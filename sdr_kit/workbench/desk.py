@@ -6,7 +6,7 @@ The views ask it and tell it; it asks the rooms below. Positions are places in t
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,14 @@ import pandas as pd
 from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.batch import Job, start
+from sdr_kit.benchmark import Comparison
 from sdr_kit.export import file_name, to_csv, to_excel
 from sdr_kit.loading.tables import Source
 from sdr_kit.plan import edits_by_position
 from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
+from sdr_kit.workbench.trial import Trial
 from sdr_kit.worker import Researcher
 
 
@@ -51,6 +53,7 @@ class Desk:
 
     Attributes:
         job: The last run of this list; None before the first.
+        trial: The last comparison; None before the first.
     """
 
     def __init__(
@@ -60,11 +63,17 @@ class Desk:
         self.store = store
         self.settings = settings
         self.job: Job | None = None
+        self.trial: Trial | None = None
 
     @property
     def active(self) -> bool:
         """Whether a run is under way."""
         return self.job is not None and not self.job.progress.ended
+
+    @property
+    def comparing(self) -> bool:
+        """Whether a comparison is under way."""
+        return self.trial is not None and self.trial.running
 
     @property
     def total(self) -> int:
@@ -133,12 +142,35 @@ class Desk:
         )
         return self.job
 
-    def retry(self, positions: Iterable[int] | None = None) -> Job:
+    def retry(self, positions: Iterable[int] | None, *, concurrency: int) -> Job:
         """Works again on accounts that failed or were left; None is all that failed."""
+        self._check_idle("retry")
         if self.job is None:
             raise RuntimeError("nothing has been run yet")
+        self.job.concurrency = concurrency
         self.job = self.job.retry(positions)
         return self.job
+
+    def compare(
+        self,
+        researcher: Researcher,
+        *,
+        levels: Sequence[int],
+        sample: int,
+        on_progress: Callable[[Comparison], None],
+        on_end: Callable[[BaseException | None], None],
+    ) -> None:
+        """Starts a comparison on a sample of the list; see `Trial`."""
+        self._check_idle("compare")
+        self.trial = Trial(
+            self._list(),
+            researcher,
+            levels=levels,
+            sample=sample,
+            settings=self.settings,
+            on_progress=on_progress,
+            on_end=on_end,
+        )
 
     def details(self, position: int) -> Details:
         """Gives all that is known about the account at a position."""
@@ -161,17 +193,23 @@ class Desk:
 
         Args:
             kind: `"csv"` or `"xlsx"`.
-            invented: Whether to keep what a sandbox made up.
+            invented: Whether to keep what a sandbox made up; if not, its accounts
+                are written as if they had not been researched.
 
         Returns:
             The file's name and its contents.
         """
-        frame, job = self.worklist, self.job
+        accounts, job = self._list(), self.job
+        frame = self.worklist
         if job is not None and job.synthetic and not invented:
-            frame = frame[frame["status"] != "completed"]
+            frame = results_frame(
+                accounts.frame,
+                job.results(status="failed"),
+                edits=edits_by_position(accounts, self.store),
+            )
         today = datetime.datetime.now().astimezone().date()
         name = file_name(
-            self._list().source, None if job is None else job.id, kind, on=today
+            accounts.source, None if job is None else job.id, kind, on=today
         )
         return name, to_csv(frame) if kind == "csv" else to_excel(frame)
 
@@ -188,5 +226,6 @@ class Desk:
         return self._list()
 
     def _check_idle(self, what: str) -> None:
-        if self.active:
-            raise RuntimeError(f"a run is under way; end it to {what}")
+        for busy, name in ((self.active, "run"), (self.comparing, "comparison")):
+            if busy:
+                raise RuntimeError(f"a {name} is under way; end it to {what}")

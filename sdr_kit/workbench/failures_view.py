@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 
 import ipywidgets as widgets
 
 from sdr_kit.causes import Cause, group_failures
+from sdr_kit.words import counted
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
-from sdr_kit.workbench.parts import Guard, button, column, row, show, text
+from sdr_kit.workbench.parts import Guard, button, column, replace, row, show, text
 
 CAUSES_SHOWN = 12
 NAMES_SHOWN = 5
+DRAW_SECONDS = 2.0  # while more fail: grouping thousands takes a while
 
 
 class FailuresView:
@@ -34,7 +38,8 @@ class FailuresView:
         self._desk = desk
         self._guard = guard
         self._retry = retry
-        self._shown_of: tuple[object, int, bool] | None = None
+        self._shown_of: tuple[object, int, bool] = (self, 0, False)
+        self._drawn_at = -math.inf
         self._head = text()
         self._all = button(
             "Retry all",
@@ -57,20 +62,24 @@ class FailuresView:
         job = self._desk.job
         failed = 0 if job is None else job.progress.failed
         state = (job, failed, self._desk.active)
-        if state == self._shown_of:
+        soon = time.monotonic() < self._drawn_at + DRAW_SECONDS
+        if state == self._shown_of or (soon and state[::2] == self._shown_of[::2]):
             return
+        self._drawn_at = time.monotonic()
         self._shown_of = state
         self._head.value = markup.failures_head(failed, ran=job is not None)
         show(self._all, visible=failed > 0)
         self._all.disabled = self._desk.active
         if job is None or self._desk.accounts is None:
-            self._groups.children = ()
+            replace(self._groups, [])
             return
         names = self._desk.accounts.frame["company_name"].tolist()
         causes = group_failures(job.results(status="failed"), names=names)
-        self._groups.children = [
-            self._group(cause, names) for cause in causes[:CAUSES_SHOWN]
-        ]
+        groups = [self._group(cause, names) for cause in causes[:CAUSES_SHOWN]]
+        more = len(causes) - CAUSES_SHOWN
+        if more > 0:
+            groups.append(text(markup.quiet(f"and {counted(more, 'more cause')}")))
+        replace(self._groups, groups)
 
     def _group(self, cause: Cause, names: list[str]) -> widgets.Widget:
         some = [names[place] for place in cause.positions[:NAMES_SHOWN]]

@@ -17,6 +17,8 @@ import pandas as pd
 from itables import JavascriptFunction
 from itables.widget import ITable
 
+from sdr_kit.workbench.parts import replace
+
 PAGE_LENGTHS = [10, 25, 50, 100]
 MAX_CHARACTERS = 160  # of a cell; the whole text is in the account's details
 
@@ -66,15 +68,12 @@ class Grid:
 
     def show(self, frame: pd.DataFrame, *, selected: Sequence[int] = ()) -> None:
         """Shows a frame in the place of the one before."""
-        old = self._table
         options = self._options(list(map(str, frame.columns)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # options it does not list
             self._table = ITable(_shown(frame), selected_rows=list(selected), **options)
         self._table.observe(self._on_select, "selected_rows")
-        self.box.children = (self._table,)
-        if old is not None:
-            old.close()
+        replace(self.box, [self._table])
 
     def _options(self, columns: list[str]) -> dict[str, Any]:
         places = {name: place for place, name in enumerate(columns)}

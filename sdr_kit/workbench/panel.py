@@ -66,6 +66,8 @@ class Workbench(widgets.VBox):
             store=open_store(store, settings),
             settings=settings,
         )
+        # A kernel may call two handlers at once, and a run is drawn on its own thread.
+        self._lock = threading.RLock()
         self._told = 0  # the concurrency that the slider and the job agree on
         self._headline, self._problem, self._notice, self._progress = (
             text() for _ in range(4)
@@ -204,12 +206,13 @@ class Workbench(widgets.VBox):
         """Shows what a handler raises; a kernel would drop it in silence."""
 
         def guarded(*_event: Any) -> None:
-            try:
-                act()
-            except Exception as problem:  # noqa: BLE001 (shown to the person instead)
-                self._show_problem(problem)
-            else:
-                self._problem.value = ""
+            with self._lock:
+                try:
+                    act()
+                except Exception as problem:  # noqa: BLE001 (shown to the person)
+                    self._show_problem(problem)
+                else:
+                    self._problem.value = ""
 
         return guarded
 
@@ -219,8 +222,8 @@ class Workbench(widgets.VBox):
     # Requests.
 
     def _on_run(self) -> None:
-        if not self._desk.total or self._desk.active or self._compare_view.running:
-            return
+        if not self._desk.total or self._desk.active:
+            return  # a second click
         self._told = self._slider.value
         job = self._desk.run(
             self._researcher.value,
@@ -234,9 +237,11 @@ class Workbench(widgets.VBox):
             self._retry(self._desk.job.unfinished())
 
     def _retry(self, positions: list[int] | None) -> None:
-        job = self._desk.retry(positions)
-        self._told = job.concurrency
-        self._watch(job)
+        sequential = self._mode.value == "Sequential"
+        self._told = self._slider.value
+        self._watch(
+            self._desk.retry(positions, concurrency=1 if sequential else self._told)
+        )
 
     def _watch(self, job: Job) -> None:
         self._go_to(self._run_view)
@@ -288,11 +293,12 @@ class Workbench(widgets.VBox):
         self._draw()
 
     def _draw(self) -> None:
-        try:
-            self._draw_head()
-            self._draw_view()
-        except Exception as problem:  # noqa: BLE001 (there is nobody to raise it to)
-            self._show_problem(problem)
+        with self._lock:
+            try:
+                self._draw_head()
+                self._draw_view()
+            except Exception as problem:  # noqa: BLE001 (there is nobody to raise it to)
+                self._show_problem(problem)
 
     def _draw_head(self) -> None:
         desk = self._desk
@@ -314,7 +320,7 @@ class Workbench(widgets.VBox):
     def _enable(self) -> None:
         """Disables the controls that make no sense now."""
         desk = self._desk
-        job, active, comparing = desk.job, desk.active, self._compare_view.running
+        job, active, comparing = desk.job, desk.active, self._desk.comparing
         paused = job is not None and job.progress.state == "paused"
         left = job is not None and not active and job.progress.pending > 0
         self._run.disabled = active or comparing or not desk.total

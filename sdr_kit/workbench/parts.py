@@ -72,6 +72,23 @@ def show(widget: widgets.DOMWidget, *, visible: bool) -> None:
         widget.layout.display = wanted
 
 
+def close(widget: widgets.Widget) -> None:
+    """Closes a widget and all that is in it, which would stay in the kernel."""
+    for child in getattr(widget, "children", ()):
+        close(child)
+    for part in ("layout", "style"):
+        if isinstance(own := getattr(widget, part, None), widgets.Widget):
+            own.close()
+    widget.close()
+
+
+def replace(box: widgets.Box, children: Sequence[widgets.Widget]) -> None:
+    """Puts widgets in the place of those in a box, which are closed."""
+    old, box.children = box.children, tuple(children)
+    for widget in old:
+        close(widget)
+
+
 class Question(widgets.Box):
     """A line that asks before something is done; hidden until it is asked."""
 
@@ -97,4 +114,5 @@ class Question(widgets.Box):
 
     def _agreed(self) -> None:
         self.hide()
-        self._act()
+        act, self._act = self._act, lambda: None  # it is asked once and done once
+        act()

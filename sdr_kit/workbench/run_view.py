@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from typing import Any
 
 import ipywidgets as widgets
@@ -12,7 +11,7 @@ from sdr_kit.batch import Job
 from sdr_kit.charts import draw_live, live_figure
 from sdr_kit.workbench import account_markup, markup
 from sdr_kit.workbench.desk import Desk
-from sdr_kit.workbench.parts import column, show, text
+from sdr_kit.workbench.parts import column, replace, show, text
 
 # The chart costs most of what the panel costs, and the table is read.
 CHART_SECONDS = 0.5
@@ -33,7 +32,6 @@ class RunView:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._drawing = threading.Lock()
         self._drawn_at = {CHART_SECONDS: -math.inf, TABLE_SECONDS: -math.inf}
         self._front = 0  # the first account at work
         self._of: object = None
@@ -68,17 +66,13 @@ class RunView:
     def _draw_chart(self, job: Job) -> None:
         if self._chart is None:
             self._show_fresh_chart(job)
-            return
-        with self._drawing:
+        else:
             draw_live(self._chart, job.history)
 
     def _show_fresh_chart(self, job: Job) -> None:
-        with self._drawing:
-            old, self._chart = self._chart, live_figure()
-            draw_live(self._chart, job.history)
-            self._chart_box.children = (self._chart,)
-            if old is not None:
-                old.close()
+        self._chart = live_figure()
+        draw_live(self._chart, job.history)
+        replace(self._chart_box, [self._chart])
 
     def _is_due(self, every: float, seconds: float) -> bool:
         """Says whether what changes that often may change again."""
