@@ -30,6 +30,13 @@ _FORMULA = re.compile(
     r"(?!')(?:[\t\r\n]|[\s\"'`“”„‘’«»\u200b-\u200f\u2060\ufeff]*"  # noqa: RUF001
     r"[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212])"
 )
+# Where Excel separates by semicolons, a comma's quotes protect nothing: a cell of ours is
+# cut at what stands inside, and what follows is a cell or a line of its own. A sign with
+# a space behind it is a bullet or a dash, and no formula.
+_FORMULA_WITHIN = re.compile(
+    r"([;\t\n]\s*\"*)(?=[=@\uff1d\uff20\ufe66\ufe6b]"
+    r"|[+\-\uff0b\uff0d\ufe62\ufe63\u2212]\S)"
+)
 # What XML cannot hold, and what a CSV reader stumbles over.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -46,9 +53,9 @@ _NAME_LENGTH = 60
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:
-    """Writes the table as a CSV that Excel opens by a double click.
+    """Writes the table as a CSV, which Excel opens where it separates by commas.
 
-    UTF-8 with a byte order mark, commas, CRLF; the cells of `safe_cells`, missing ones
+    Where it separates by semicolons (most of Europe), `to_excel` is what opens. UTF-8 with a byte order mark, commas, CRLF; the cells of `safe_cells`, missing ones
     empty. The index is left out.
     """
     text = safe_cells(frame).to_csv(index=False, lineterminator="\r\n")
@@ -106,7 +113,8 @@ def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
         Missing values and what is no number (NaN, infinity) are None. A list is joined
         with `; `, a mapping is JSON, a date is ISO 8601. Text that begins like a
         formula (`=`, `+`, `-`, `@`, a tab or line end; after spaces and quotes, and in
-        full width, too) has a leading apostrophe; control characters are left out.
+        full width, too) has a leading apostrophe, and so has what follows a semicolon,
+        a tab or a line end inside a text; control characters are left out.
         Column names are text and are treated alike.
     """
     columns = [
@@ -174,6 +182,7 @@ def _item(value: object) -> str:
 def _safe_text(text: str) -> str:
     if not text.isprintable():  # a line end is not, so most text needs no second look
         text = _UNPRINTABLE.sub("", text)
+    text = _FORMULA_WITHIN.sub(r"\1'", text)
     return f"'{text}" if _FORMULA.match(text) else text
 
 

@@ -6,6 +6,7 @@ import csv
 import datetime
 import io
 import math
+import re
 import zipfile
 from decimal import Decimal
 from typing import Any
@@ -337,3 +338,26 @@ def test_a_file_name_is_short() -> None:
     name = file_name("x" * 5_000, 1, "xlsx", on=datetime.date(2026, 11, 23))
     assert len(name) < 90
     assert name.endswith("_job-1_2026-11-23.xlsx")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fine;=cmd|'/c calc'!A0",
+        'we sell; "=HYPERLINK(1)',
+        "a\n=1",
+        "a\t@SUM(1)",
+        "a;-1",
+    ],
+)
+def test_a_formula_behind_a_separator_is_neutralised(text: str) -> None:
+    frame = pd.DataFrame({"summary": [text]})
+    once = safe_cells(frame)
+    for part in re.split(r"[;\t\n]", once.iloc[0, 0]):
+        assert part.strip(' "')[:1] not in tuple("=+-@")
+    assert safe_cells(once).equals(once)
+
+
+def test_a_bullet_is_no_formula() -> None:
+    text = "They sell:\n- shoes\n- hats; - and socks"
+    assert safe_cells(pd.DataFrame({"summary": [text]})).iloc[0, 0] == text
