@@ -30,9 +30,9 @@ _FORMULA = re.compile(
     r"(?!')(?:[\t\r\n]|[\s\"'`“”„‘’«»\u200b-\u200f\u2060\ufeff]*"  # noqa: RUF001
     r"[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212])"
 )
-# Where Excel separates by semicolons, a comma's quotes protect nothing: a cell of ours is
-# cut at what stands inside, and what follows is a cell or a line of its own. A sign with
-# a space behind it is a bullet or a dash, and no formula.
+# Where Excel separates by semicolons, a comma's quotes protect nothing: a cell of ours
+# is cut at what stands inside, and what follows is a cell or a line of its own. A sign
+# with a space behind it is a bullet or a dash, and no formula.
 _FORMULA_WITHIN = re.compile(
     r"([;\t\n]\s*\"*)(?=[=@\uff1d\uff20\ufe66\ufe6b]"
     r"|[+\-\uff0b\uff0d\ufe62\ufe63\u2212]\S)"
@@ -55,7 +55,8 @@ _NAME_LENGTH = 60
 def to_csv(frame: pd.DataFrame) -> bytes:
     """Writes the table as a CSV, which Excel opens where it separates by commas.
 
-    Where it separates by semicolons (most of Europe), `to_excel` is what opens. UTF-8 with a byte order mark, commas, CRLF; the cells of `safe_cells`, missing ones
+    Where it separates by semicolons (most of Europe), `to_excel` is what opens.
+    UTF-8 with a byte order mark, commas, CRLF; the cells of `safe_cells`, missing ones
     empty. The index is left out.
     """
     text = safe_cells(frame).to_csv(index=False, lineterminator="\r\n")
@@ -165,7 +166,7 @@ def _safe_cell(cell: Any) -> str | float | bool | None:
     if known is None or isinstance(known, bool | int | float):
         return known
     if isinstance(known, list):
-        return _safe_text("; ".join(map(_item, known)))
+        return _safe_start("; ".join(map(_item, known)))
     return _item(known)
 
 
@@ -182,7 +183,10 @@ def _item(value: object) -> str:
 def _safe_text(text: str) -> str:
     if not text.isprintable():  # a line end is not, so most text needs no second look
         text = _UNPRINTABLE.sub("", text)
-    text = _FORMULA_WITHIN.sub(r"\1'", text)
+    return _safe_start(_FORMULA_WITHIN.sub(r"\1'", text))
+
+
+def _safe_start(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
