@@ -141,6 +141,10 @@ def start(
 class Job:
     """The handle of a run on its own thread. All of it may be used from any thread.
 
+    A handle whose job was retried goes on saying what its own run came to
+    (`progress`, `history`, `wait`). What it is asked to do (`pause`, `resume`,
+    `cancel`, `retry`, another `concurrency`) is done to the job as it runs now.
+
     Attributes:
         id: The job's number in the store.
     """
@@ -151,7 +155,6 @@ class Job:
         self._plan = plan
         self._limit = limit
         self._next: Job | None = None  # where the job went on
-        self._retrying = threading.Lock()
         self._ended: Future[Run] = Future()
         self._loop: asyncio.AbstractEventLoop
         began = threading.Event()
@@ -181,12 +184,14 @@ class Job:
             ValueError: Set to anything but a whole number from 1 to
                 `MAX_CONCURRENCY`.
         """
-        return self._limit
+        return self._newest._limit
 
     @concurrency.setter
     def concurrency(self, concurrency: int) -> None:
-        self._limit = self._plan.settings.check_concurrency(concurrency)
-        self._tell(lambda: self._engine.resize(concurrency))
+        limit = self._plan.settings.check_concurrency(concurrency)
+        newest = self._newest
+        newest._limit = limit
+        newest._tell(lambda engine: engine.resize(limit))
 
     @property
     def progress(self) -> Progress:
@@ -242,15 +247,15 @@ class Job:
 
     def pause(self) -> None:
         """Starts nothing more until `resume`; what runs finishes."""
-        self._tell(self._engine.pause)
+        self._newest._tell(Engine.pause)
 
     def resume(self) -> None:
         """Goes on after a pause, or after a question that paused the run."""
-        self._tell(self._engine.resume)
+        self._newest._tell(Engine.resume)
 
     def cancel(self) -> None:
         """Ends the run; accounts in flight return to pending."""
-        self._tell(self._engine.cancel)
+        self._newest._tell(Engine.cancel)
 
     def retry(self, positions: Iterable[int] | None = None) -> Job:
         """Takes up the job again, once it has ended, on accounts without research.
@@ -264,26 +269,25 @@ class Job:
                 (`unfinished()` is what a cancelled run left); None is all that failed.
 
         Returns:
-            A new handle of the same job. An older one hands later retries on to it.
+            A new handle of the same job, to keep in place of this one.
 
         Raises:
-            RuntimeError: The job has not ended.
+            RuntimeError: The job has not ended, or another retry of it is under way.
             ValueError: There is nothing to retry, or a position is completed or none
                 of the list.
             StoreError: The database cannot be used.
         """
-        with self._retrying:
-            if self._next is None:
-                if not self.progress.ended:
-                    raise RuntimeError(
-                        f"job {self.id} has not ended; cancel it or wait for it first"
-                    )
-                engine = self._plan.engine_for_retry(
-                    positions, limit=self._limit, so_far=self._engine.tally
+        with self._plan.retrying:
+            newest = self._newest
+            if not newest.progress.ended:
+                raise RuntimeError(
+                    f"job {self.id} has not ended; cancel it or wait for it first"
                 )
-                self._next = Job(engine, self._plan, limit=self._limit)
-                return self._next
-        return self._next.retry(positions)
+            engine = self._plan.engine_for_retry(
+                positions, limit=newest._limit, so_far=newest._engine.tally
+            )
+            newest._next = Job(engine, self._plan, limit=newest._limit)
+            return newest._next
 
     def wait(self, timeout: float | None = None) -> Run:
         """Blocks until the job has ended and gives its run.
@@ -306,6 +310,14 @@ class Job:
         now = self.progress
         return f"<Job {self.id}: {now.state}, {now.done:,} of {now.total:,} accounts>"
 
+    @property
+    def _newest(self) -> Job:
+        """The handle on which the job went on last."""
+        job = self
+        while job._next is not None:
+            job = job._next
+        return job
+
     def _run(self, began: threading.Event) -> None:
         async def run() -> None:
             self._loop = asyncio.get_running_loop()
@@ -321,11 +333,11 @@ class Job:
             summary = self._engine.summary()
             self._ended.set_result(Run(plan.accounts, plan.store, self.id, summary))
 
-    def _tell(self, request: Callable[[], None]) -> None:
+    def _tell(self, request: Callable[[Engine], None]) -> None:
         if self._ended.done():
             return  # there is nothing left to tell it
         try:
-            self._loop.call_soon_threadsafe(request)
+            self._loop.call_soon_threadsafe(request, self._engine)
         except RuntimeError:
             if not self._loop.is_closed():
                 raise

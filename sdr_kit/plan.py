@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Iterable, Set
 
 from sdr_kit.account import Edit
@@ -34,6 +35,7 @@ class Plan:
         self._where = store
         self.store: AnyStore
         self.job_id = 0
+        self.retrying = threading.Lock()  # held by the one handle that goes on
 
     @property
     def blocks(self) -> bool:

@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from blockbuster import blockbuster_ctx
 
 import sdr_kit
 from sdr_kit import Account, Job, Sandbox, Settings, Store
-from sdr_kit.account import Edit
+from sdr_kit.account import Edit, Status
 from sdr_kit.memory_store import MemoryStore
 from tests.accounts import made_up
 
@@ -471,6 +473,82 @@ def test_what_a_stopped_run_left_goes_on() -> None:
     run = job.retry(job.unfinished()).wait(5)
     assert (run.summary.completed, run.summary.failed) == (20, 10)
     assert run.summary.stopped is None
+
+
+def test_an_older_handle_hands_on_what_it_is_asked_to_do() -> None:
+    doorman = Doorman()
+    first = sdr_kit.start(made_up(20), doorman, concurrency=2, store="memory")
+    first.cancel()
+    ended = first.wait(5)
+    second = first.retry(first.unfinished())
+    second.cancel()
+    second.wait(5)
+    newest = second.retry(second.unfinished())
+    until(lambda: doorman.inside == 2)
+    first.concurrency = 5
+    until(lambda: doorman.inside == 5)
+    assert first.concurrency == second.concurrency == newest.concurrency == 5
+    first.pause()
+    until(lambda: newest.progress.state == "paused")
+    first.resume()
+    until(lambda: newest.progress.state == "running")
+    first.cancel()
+    assert newest.wait(5).summary.stopped == "Cancelled."
+    # What it says is what its own run came to.
+    assert first.wait(0) is ended
+    assert (first.progress.state, first.progress.limit) == ("cancelled", 2)
+
+
+def test_the_first_handle_takes_up_a_job_however_often_it_was_retried() -> None:
+    first = job = sdr_kit.start(made_up(1), Moody(0), store="memory")
+    job.wait(5)
+    for _ in range(100):
+        job = job.retry()
+        job.wait(5)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 80)
+    try:
+        first.pause()
+        last = first.retry()
+    finally:
+        sys.setrecursionlimit(limit)
+    last.wait(5)
+    assert len(last.attempts_of(0)) == 102
+
+
+def test_two_threads_that_retry_at_once_make_one_run_and_one_error() -> None:
+    both = threading.Barrier(2)
+
+    class Meeting(MemoryStore):
+        """Where two retries meet, if one does not wait for the other."""
+
+        def statuses(self, job_id: int) -> dict[int, Status]:
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.2)
+            return super().statuses(job_id)
+
+    class Held(Moody):
+        open = threading.Event()
+
+        async def __call__(self, account: Account) -> dict[str, str]:
+            while not self.open.is_set():  # noqa: ASYNC110 (set by a thread)
+                await asyncio.sleep(0.005)
+            return await super().__call__(account)
+
+    held = Held(0, 1)
+    held.open.set()
+    job = sdr_kit.start(made_up(2), held, store=Meeting())
+    job.wait(5)
+    held.open.clear()
+    with ThreadPoolExecutor(2) as threads:
+        retries = [threads.submit(job.retry) for _ in range(2)]
+        errors = [each.exception(5) for each in retries]
+    held.open.set()
+    (again,) = (each.result() for each in retries if each.exception() is None)
+    (error,) = (each for each in errors if each is not None)
+    assert isinstance(error, RuntimeError)
+    again.wait(5)
+    assert sorted(held.calls) == [0, 0, 1, 1]
 
 
 def test_a_running_job_is_not_retried() -> None:
