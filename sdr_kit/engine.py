@@ -111,6 +111,7 @@ class Engine:
         self._clock: Callable[[], float] = lambda: 0.0
         self._began = -self.tally.seconds  # the clock goes on where it ended
         self._breathed = 0.0
+        self._breathing = 0
         # What each worker is to begin with, until it has begun.
         self._workers: dict[asyncio.Task[None], Work | None] = {}
         self._wake: asyncio.TimerHandle | None = None
@@ -257,11 +258,18 @@ class Engine:
         """Starts a worker for every account that may start now."""
         if self._tasks is None:
             return
-        while (work := self._maybe_take()) is not None:
+        while self._may_add() and (work := self._maybe_take()) is not None:
             name = f"account {work.account.position}"
             worker = self._tasks.create_task(self._work(work), name=name)
             self._workers[worker] = work
             worker.add_done_callback(self._gone)
+
+    def _may_add(self) -> bool:
+        """Whether a worker that takes a breath does not need the free slot itself.
+
+        Were each replaced meanwhile, they would become more and more.
+        """
+        return self._gate.in_flight + self._breathing < self._gate.limit
 
     def _maybe_take(self) -> Work | None:
         """Takes a slot and an account; if there is none, sees to being woken."""
@@ -320,10 +328,10 @@ class Engine:
         try:
             result = await attempt(self._call, work.account)
         except asyncio.CancelledError:
-            if not work.late:
+            if not work.cuts:
                 raise
         finally:
-            if work.late:
+            if work.cuts:
                 result = self._watch.judged(work, result)
             self._leave(work, result)
         if result is None:
@@ -421,8 +429,15 @@ class Engine:
 
     async def _breathe(self) -> None:
         """Now and then lets others run, in case the researcher never does."""
-        if self._clock() - self._breathed > BREATH_SECONDS:
+        before = self._breathed
+        if self._clock() - before <= BREATH_SECONDS:
+            return
+        self._breathing += 1
+        try:
             await asyncio.sleep(0)
+        finally:
+            self._breathing -= 1
+        if self._breathed == before:  # who breathes at the same time begins no other
             self._breathed = self._clock()
 
     def _close(self, state: State, reason: str) -> None:

@@ -51,8 +51,8 @@ class Progress:
         seconds: Since the start of the run.
         eta_seconds: Until the end at this rate; None when that cannot be said.
         blocked_seconds: The longest time for which the run's event loop was held up
-            (an `async def` that calls `time.sleep`), also while it is; 0.0 when it was
-            never more than half a second.
+            (an `async def` that calls `time.sleep`), also while it is, measured up to
+            0.1 s too short; 0.0 when that is never more than half a second.
     """
 
     state: State

@@ -15,12 +15,16 @@ from sdr_kit.errors import Verdict
 from sdr_kit.words import duration
 from sdr_kit.worker import Work
 
-BEAT_SECONDS = 0.5
+BEAT_SECONDS = 0.1  # how exactly a hold-up is measured
 BLOCKED_SECONDS = 0.5  # what holds up the loop for less is not worth a word
 
 
 class Watch:
     """Cuts off attempts that take too long, and notices a loop that is held up.
+
+    An attempt that goes on all the same is cut off again, each time after as long as
+    it has taken so far: it may be cleaning up, or about to answer. One that never lets
+    itself be cut off keeps its slot until the process ends.
 
     Args:
         at_work: Who is at work, by position; the engine's own.
@@ -55,7 +59,11 @@ class Watch:
 
     @property
     def blocked_seconds(self) -> float:
-        """The longest time the loop was held up, also while it is; from any thread."""
+        """The longest time the loop was held up, also while it is; from any thread.
+
+        Up to `BEAT_SECONDS` of it are not seen; 0.0 when what is seen is no more than
+        `BLOCKED_SECONDS`.
+        """
         longest = self._longest()
         return longest if longest > BLOCKED_SECONDS else 0.0
 
@@ -67,8 +75,10 @@ class Watch:
         An answer that came all the same is taken, since it may be paid for. None means
         that somebody else has cancelled it as well, which goes above being late.
         """
-        work.late = False
-        cancelled = work.task is not None and work.task.uncancel() > 0
+        cancelled = False
+        for _ in range(work.cuts):
+            cancelled = work.task is not None and work.task.uncancel() > 0
+        work.cuts = 0
         if isinstance(result, Research):
             return result
         return None if cancelled else self._too_late
@@ -76,20 +86,23 @@ class Watch:
     def _sweep(self) -> None:
         """Cuts off who is late, and comes again when the next one would be.
 
-        Who is not at work yet is not due before that.
+        Who is not at work yet is not due before that; who has been cut off is due
+        again when it has taken twice as long.
         """
         now = self._loop.time()
         following = now + self._timeout
         for work in self._at_work.values():
-            if work.task is None or work.late:
+            if work.task is None:
                 continue
-            due = work.started + self._timeout
-            if due > now:
-                following = min(following, due)
-            else:
-                work.late = True
+            if self._due(work) <= now:
+                work.cuts += 1
+                work.cut_again = now + (now - work.started)
                 work.task.cancel()
+            following = min(following, self._due(work))
         self._sweeping = self._loop.call_at(following, self._sweep)
+
+    def _due(self, work: Work) -> float:
+        return work.cut_again if work.cuts else work.started + self._timeout
 
     def _beat(self) -> None:
         self._blocked = self._longest()

@@ -40,7 +40,8 @@ class Work:
         ticket: What the gate gave for the attempt under way.
         started: When the attempt under way began, on the run's clock.
         task: Who makes it; None when there is none.
-        late: Whether it was cut off because it took too long.
+        cuts: How often it was cut off because it took too long.
+        cut_again: When it is next, if it goes on all the same, on the run's clock.
     """
 
     account: Account
@@ -54,7 +55,8 @@ class Work:
     ticket: int = 0
     started: float = 0.0
     task: asyncio.Task[None] | None = None
-    late: bool = False
+    cuts: int = 0
+    cut_again: float = 0.0
 
     def attempted(
         self,

@@ -482,11 +482,17 @@ async def test_the_books_balance_at_every_moment() -> None:
 
 
 async def test_a_researcher_that_never_suspends_does_not_starve_the_loop() -> None:
+    """Nor do the workers become more and more, which would take as long."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+
     async def research(_account: Account) -> dict[str, str]:
+        loop.jump(0.01)
         return {}
 
-    result = await run(2000, research, 5)
-    assert result.summary.completed == 2000
+    watched = Watched(2000, research, limit=5)
+    await watched.run((1.0, watched.engine.cancel))
+    assert 100 <= watched.engine.progress().completed <= 115
 
 
 async def test_a_bug_of_ours_ends_the_run_loudly_and_keeps_what_is_committed() -> None:
@@ -673,6 +679,7 @@ async def test_a_job_that_is_taken_up_again_goes_on_with_its_clock_and_books() -
     assert ended[1].seconds == 2.5
     await asyncio.sleep(100)
     watched.reopen(range(4, 10), completed=4, limit=2)
+    assert watched.engine.progress().seconds == 2.5
     seen = await watched.run()
     for each in seen:
         assert each.completed + each.failed + each.pending == each.total == 10
@@ -867,6 +874,31 @@ async def test_a_researcher_that_does_not_let_itself_be_cancelled(ends: str) -> 
     assert third["status"] == "completed"
 
 
+async def test_a_researcher_that_swallows_its_cancellation_is_cut_off_again() -> None:
+    cut: list[float] = []
+
+    async def research(account: Account) -> dict[str, str]:
+        while account.position == 0:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                cut.append(now())
+                if len(cut) == 4:
+                    raise
+        if account.position == 1:
+            raise asyncio.CancelledError
+        return {}
+
+    result = await run(3, research, 1, account_timeout_seconds=5, max_api_retries=0)
+    assert cut == [5, 10, 20, 40]
+    first, second, third = result.frame.to_dict("records")
+    assert "No answer within 5.0 s" in first["error_message"]
+    assert first["seconds"] == pytest.approx(40)
+    # The next accounts of the same worker begin with a clean slate.
+    assert second["error_message"] == "The researcher cancelled itself."
+    assert third["status"] == "completed"
+
+
 class Blocking:
     """Holds up the loop for some seconds in some calls, as `time.sleep` does."""
 
@@ -887,8 +919,10 @@ class Blocking:
     [
         ((), 0.0, 0.0),
         ((0.1,) * 20, 0.0, 0.0),
-        ((3.0,), 2.5, 3.0),
-        ((0.0, 0.0, 5.0, 2.0), 4.5, 5.0),
+        ((0.5,) * 20, 0.0, 0.0),
+        ((0.7,), 0.6, 0.7),
+        ((3.0,), 2.9, 3.0),
+        ((0.0, 0.0, 5.0, 2.0), 4.9, 5.0),
     ],
 )
 async def test_a_researcher_that_holds_up_the_loop_is_noticed(
@@ -915,8 +949,24 @@ async def test_a_loop_that_is_held_up_is_seen_meanwhile() -> None:
 
     watched = Watched(1, research, limit=1)
     await watched.run()
-    assert seen == pytest.approx([1.5, 3.5, 5.5, 7.5])
-    assert watched.engine.progress().blocked_seconds == pytest.approx(7.5)
+    assert seen == pytest.approx([1.9, 3.9, 5.9, 7.9])
+    assert watched.engine.progress().blocked_seconds == pytest.approx(7.9)
+
+
+@pytest.mark.parametrize("at", [0.0, 0.03, 0.26, 0.49, 0.5, 0.74, 1.31])
+async def test_a_hold_up_is_measured_alike_whenever_it_begins(at: float) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+
+    async def research(_account: Account) -> dict[str, str]:
+        await asyncio.sleep(at)
+        loop.jump(0.9)
+        await asyncio.sleep(1)
+        return {}
+
+    watched = Watched(1, research, limit=1)
+    await watched.run()
+    assert 0.8 - 1e-9 <= watched.engine.progress().blocked_seconds <= 0.9 + 1e-9
 
 
 ODD: list[Any] = [
