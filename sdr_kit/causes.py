@@ -7,6 +7,7 @@ is a table: the first row that fits is taken. Pure: outcomes in, causes out.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from sdr_kit.account import ErrorKind, Outcome
 
 TITLE_CHARACTERS = 90
+NAME_LETTERS = 3  # a shorter name is found in messages that do not mean it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,13 +49,22 @@ def group_failures(
         names: The accounts' names by position, so that messages which differ in them
             only are one cause; without, names are known by their capital letters.
     """
+    failures = sorted(
+        (each for each in outcomes if each.error_kind is not None),
+        key=lambda each: each.position,
+    )
+    about = [(each.error_message or "", _name(each, names)) for each in failures]
+    own = _owners(about)
+    gist = functools.cache(_gist)  # most messages differ in numbers only
+
+    @functools.cache
+    def said(text: str) -> tuple[int | None, str]:
+        return _maybe_status(text), gist(_NUMBER.sub("0", text))
+
     groups: dict[tuple[object, ...], list[Outcome]] = {}
-    for each in sorted(outcomes, key=lambda each: each.position):
-        if each.error_kind is not None:
-            name = names[each.position] if each.position < len(names) else ""
-            message = each.error_message or ""
-            key = (each.error_kind, _maybe_status(message), _gist(message, name))
-            groups.setdefault(key, []).append(each)
+    for each, (message, name) in zip(failures, about, strict=True):
+        text = _without(name, message) if own[message] is not None else message
+        groups.setdefault((each.error_kind, *said(text)), []).append(each)
     return sorted(map(_cause, groups.values()), key=lambda each: -len(each.positions))
 
 
@@ -93,6 +104,7 @@ _VARYING = re.compile(
     r"|\S+@\S+|\b(?:[\w-]+\.)+[^\W\d_]{2,}\b(?!\()(?::\d+)?"  # people and hosts
     r"|\S*\d\S*"  # numbers and ids
 )
+_NUMBER = re.compile(r"\d+")
 _CAPITAL = "[A-ZÀ-ÖØ-Þ]"
 _NAMES = re.compile(  # in the middle of a sentence
     rf"(?<=[a-z,#] ){_CAPITAL}\S*(?: (?:(?:and|de|of|the|&) )*(?:{_CAPITAL}\S*|#))*"
@@ -104,10 +116,36 @@ def _maybe_status(message: str) -> int | None:
     return next((int(group) for group in found.groups() if group), 0) if found else None
 
 
-def _gist(message: str, name: str) -> str:
+def _name(failure: Outcome, names: Sequence[str]) -> str:
+    return names[failure.position] if failure.position < len(names) else ""
+
+
+def _owners(about: Iterable[tuple[str, str]]) -> dict[str, str | None]:
+    """Gives the one name of whom each message is said; None when it is of several.
+
+    What is said of several accounts in the same words does not mean any of them.
+    """
+    owners: dict[str, str | None] = {}
+    for message, name in about:
+        if owners.setdefault(message, name) != name:
+            owners[message] = None
+    return owners
+
+
+def _without(name: str, message: str) -> str:
+    """Takes an account's name out of its message, where it stands as a word."""
+    if name not in message or sum(map(str.isalpha, name)) < NAME_LETTERS:
+        return message
+    text, *rest = message.split(name)
+    for part in rest:
+        inside = text[-1:].isalnum() or part[:1].isalnum()
+        text += (name if inside else "#") + part
+    return text
+
+
+def _gist(message: str) -> str:
     """Leaves what messages of the same cause have in common."""
-    text = message.replace(name, "#") if name.strip() else message
-    text = _NAMES.sub("#", _VARYING.sub("#", text))
+    text = _NAMES.sub("#", _VARYING.sub("#", message))
     return " ".join(text.casefold().split()).rstrip(".")
 
 

@@ -133,6 +133,19 @@ def test_names_that_look_like_words_are_known_when_they_are_given() -> None:
     assert causes(errors[:3], names=names)[0].positions == (0, 1, 2)
 
 
+def test_a_name_that_stands_inside_a_word_is_no_name() -> None:
+    errors = [TypeError("the Researcher returned nothing e.g. here")] * 4
+    names = ["e", "Research", "Acme", "here e.g"]
+    (cause,) = causes(errors, names=names)
+    assert cause.positions == (0, 1, 2, 3)
+
+
+def test_the_same_message_is_one_cause_though_it_has_somebodys_name_in_it() -> None:
+    errors = [*[ValueError("research failed for all")] * 3]
+    (cause,) = causes(errors, names=["research", "Acme", "failed for"])
+    assert cause.positions == (0, 1, 2)
+
+
 def test_the_most_frequent_cause_comes_first_and_positions_are_in_order() -> None:
     errors = [ValueError("no"), *[KeyError(i) for i in range(5)], TypeError("odd")]
     outcomes = [failed(place, error) for place, error in enumerate(errors)]

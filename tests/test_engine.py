@@ -704,6 +704,25 @@ async def test_a_job_that_is_taken_up_again_goes_on_with_its_clock_and_books() -
     assert (before.progress(), before.summary(), before.tally.history.samples) == ended
 
 
+async def test_the_clock_of_a_run_begins_at_its_start_also_while_it_opens() -> None:
+    class Slow:
+        async def __aenter__(self) -> None:
+            await asyncio.sleep(3)
+
+        async def __aexit__(self, *_error: object) -> None: ...
+
+        async def __call__(self, _account: Account) -> dict[str, str]:
+            return {}
+
+    watched = Watched(1, Slow(), limit=1)
+    await asyncio.sleep(100)
+    seen = await watched.run((2.0, watched.engine.cancel))
+    assert [each.seconds for each in seen[:-1]] == pytest.approx(
+        [0.1 * tick for tick in range(len(seen) - 1)]
+    )
+    assert seen[-1].seconds == pytest.approx(2)
+
+
 async def test_the_time_to_go_and_the_end_are_those_of_the_accounts_taken_up() -> None:
     watched = Watched(100, taking([1.0] * 100), limit=2)
     await watched.run((0.5, watched.engine.cancel))
