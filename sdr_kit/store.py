@@ -8,6 +8,8 @@ The rules:
   whether its last transaction went through may repeat it.
 * An account without a result is pending. There is no "processing" in the database
   that a killed process could leave behind.
+* Opening a store and a new job make the file where there is none. All else needs what
+  was in it, so when the file is gone that is an error, and no empty one is left.
 
 `Store` is synchronous and thread-safe: every call opens a connection of its own, and
 a run keeps one open for its writes. SQLite before 3.51.3 can corrupt a write-ahead log
@@ -39,6 +41,11 @@ BUSY_TIMEOUT_MS = 5_000  # SQLite's own wait for a lock, before we wait on top o
 BUSY_PATIENCE_SECONDS = 60.0  # then somebody holds the database and will not let go
 WAL_SINCE = (3, 51, 3)
 AUTOCHECKPOINT_PAGES = 8_000  # keeps the cost of a commit flat in long runs
+
+_GONE = (
+    "the file was deleted, moved or replaced since it was opened, and what it held "
+    "with it; put it back, or start a new run, which begins a new file"
+)
 
 T = TypeVar("T")
 
@@ -85,7 +92,7 @@ class Store:
         )
         sa.event.listen(self._engine, "connect", _prepare_connection)
         sa.event.listen(self._engine, "begin", _begin)
-        self._write(self._migrate)
+        self._write(self._migrate, anew=True)
 
     def __repr__(self) -> str:
         return f"Store({self})"
@@ -96,7 +103,10 @@ class Store:
     def create_job(
         self, accounts: Sequence[Account], *, researcher: str, concurrency: int
     ) -> int:
-        """Stores a new job with all its accounts and gives its number."""
+        """Stores a new job with all its accounts and gives its number.
+
+        When the file was deleted meanwhile, it begins a new one.
+        """
         job = schema.jobs.insert().values(
             created_at=_now(),
             researcher=researcher,
@@ -106,6 +116,7 @@ class Store:
         )
 
         def create(connection: sa.Connection) -> int:
+            self._migrate(connection)
             job_id = int(connection.execute(job).lastrowid)
             _insert(
                 connection,
@@ -114,7 +125,7 @@ class Store:
             )
             return job_id
 
-        return self._write(create)
+        return self._write(create, anew=True)
 
     def end_job(
         self, job_id: int, *, state: str, reason: str | None, seconds: float
@@ -174,7 +185,7 @@ class Store:
             transaction, and a function that closes the connection.
         """
         with _translated(self):
-            connection = _waiting_while_busy(self._immediate)()
+            connection = _waiting_while_busy(self._opened)(to_write=True)
 
         @_waiting_while_busy
         def write(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
@@ -266,19 +277,32 @@ class Store:
             query = query.where(schema.edits.c.key.in_(_listed(keys)))
         return dict(schema.edit_of(row) for row in self._read(query))
 
+    @property
+    def _is_gone(self) -> bool:
+        """Whether the file was deleted or moved."""
+        return not Path(str(self)).exists()
+
     def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        with _translated(self), self._engine.connect() as connection:
+        with _translated(self), self._opened() as connection:
             return connection.execute(query).all()
 
-    def _immediate(self) -> sa.Connection:
-        return self._engine.connect().execution_options(immediate=True)
+    def _opened(self, *, to_write: bool = False, anew: bool = False) -> sa.Connection:
+        if not anew and self._is_gone:  # SQLite would make an empty file
+            raise StoreError(f"{self} cannot be used: {_GONE}")
+        return self._engine.connect().execution_options(immediate=to_write)
 
-    def _write(self, change: Callable[[sa.Connection], T]) -> T:
-        """Makes one change in a transaction, waiting for others to let it."""
+    def _write(self, change: Callable[[sa.Connection], T], *, anew: bool = False) -> T:
+        """Makes one change in a transaction, waiting for others to let it.
+
+        Args:
+            change: Makes it.
+            anew: Whether the file may be made for it.
+        """
 
         @_waiting_while_busy
         def write() -> T:
-            with self._immediate() as connection, _all_or_nothing(connection):
+            connection = self._opened(to_write=True, anew=anew)
+            with connection, _all_or_nothing(connection):
                 return change(connection)
 
         with _translated(self):
@@ -396,18 +420,24 @@ _waiting_while_busy = tenacity.retry(
 )
 
 
+def _way_out(error: OperationalError) -> str:
+    if _is_busy(error):
+        return "another process holds it; close that one or name another database"
+    moved = getattr(error.orig, "sqlite_errorname", "") == "SQLITE_READONLY_DBMOVED"
+    if moved or "no such table" in str(error.orig):
+        return _GONE
+    return "check that its folder exists, can be written and has space"
+
+
 @contextmanager
 def _translated(store: Store) -> Iterator[None]:
     """Turns what the database says into one of our errors with a way out."""
     try:
         yield
     except OperationalError as error:
-        hint = (
-            "another process holds it; close that one or name another database"
-            if _is_busy(error)
-            else "check that its folder exists, can be written and has space"
-        )
-        raise StoreError(f"{store} cannot be used: {error.orig}; {hint}") from error
+        raise StoreError(
+            f"{store} cannot be used: {error.orig}; {_way_out(error)}"
+        ) from error
     except DatabaseError as error:
         raise StoreError(
             f"{store} cannot be used: {error.orig}; name another database"

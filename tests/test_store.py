@@ -482,6 +482,76 @@ def test_who_never_lets_go_is_named_in_the_error(
             file.results(1)
 
 
+Use = Callable[[Store], object]
+USES: dict[str, Use] = {
+    "results": lambda store: store.results(1),
+    "statuses": lambda store: store.statuses(1),
+    "attempts": lambda store: store.attempts(1),
+    "tried": lambda store: store.tried(1),
+    "edits": lambda store: store.edits(),
+    "edit": lambda store: store.edit("acme.com/acme", Edit(notes="call")),
+    "reopen": lambda store: store.reopen(1, [0]),
+    "open_writer": lambda store: record(store, 1, outcomes=[completed(0)]),
+    "end_job": lambda store: store.end_job(1, state="x", reason=None, seconds=1.0),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_deleted_file_is_missed_and_not_made_again_empty(
+    file: Store, use: Use
+) -> None:
+    new_job(file, 1)
+    path_of(file).unlink()
+    with pytest.raises(StoreError, match=r"deleted, moved or replaced.*a new run"):
+        use(file)
+    assert not path_of(file).exists()
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_file_that_was_replaced_by_an_empty_one_is_missed(
+    file: Store, use: Use
+) -> None:
+    new_job(file, 1)
+    path_of(file).unlink()
+    path_of(file).touch()
+    with pytest.raises(StoreError, match="deleted, moved or replaced"):
+        use(file)
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_new_job_begins_a_new_file_where_the_old_one_is_gone(
+    file: Store, *, empty: bool
+) -> None:
+    new_job(file, 1)
+    path_of(file).unlink()
+    if empty:
+        path_of(file).touch()
+    job_id = new_job(file, 2)
+    record(file, job_id, outcomes=[completed(1)])
+    assert file.results(job_id) == [completed(1)]
+    file.edit("acme.com/acme", Edit(notes="call"))
+    assert Store(f"sqlite:///{file}").edits() == {"acme.com/acme": Edit(notes="call")}
+
+
+def test_a_file_that_is_deleted_while_it_is_written_to_is_missed(file: Store) -> None:
+    job_id = new_job(file, 2)
+    write, close = file.open_writer(job_id)
+    write([], [completed(0)])
+    path_of(file).unlink()
+
+    def go_on() -> None:
+        """With a write-ahead log only the end is noticed."""
+        write([], [completed(1)])
+        file.end_job(job_id, state="finished", reason=None, seconds=1.0)
+
+    try:
+        with pytest.raises(StoreError, match="deleted, moved or replaced"):
+            go_on()
+    finally:
+        close()
+    assert not path_of(file).exists()
+
+
 def test_a_file_of_a_newer_version_is_refused(file: Store) -> None:
     with connect(path_of(file)) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
