@@ -15,15 +15,16 @@ from __future__ import annotations
 import functools
 import html
 from collections.abc import Iterator, Mapping
-from typing import Any
+from numbers import Integral
+from typing import Any, SupportsIndex
 
 import pandas as pd
 
 from sdr_kit.account import Account
 from sdr_kit.errors import AccountsError
-from sdr_kit.loading.books import SHARED, Books, Rows, open_books
+from sdr_kit.loading.books import Books, Rows, open_books
 from sdr_kit.loading.clean import check_chosen, clean
-from sdr_kit.loading.columns import COLUMNS, DOMAIN, NAME, export_name
+from sdr_kit.loading.columns import COLUMNS, DOMAIN, NAME, SHARED, export_name
 from sdr_kit.loading.names import account_key
 from sdr_kit.loading.records import TEXT
 from sdr_kit.loading.tables import Source, name_of, table_of
@@ -44,7 +45,8 @@ class Accounts:
             `repeats_row`, `company_name`, `domain`, `reason`.
         rejected: One row for each that is no account: `row`, `reason`, then the
             cells as they came (`surplus`: cells beyond the header, as a JSON list).
-        notes: One row for each cell that was kept out while its row stayed: `row`,
+        notes: One row for each cell that was kept out while its row stayed, and for
+            each blank one of a grouped report whose group is not certain: `row`,
             `company_name`, `column`, `value` (as it came), `reason`.
         source: Where it came from: a file's name, or `"DataFrame"`.
 
@@ -168,7 +170,7 @@ class Accounts:
         """
         return Accounts(self._books.drop(rows), source=self.source)
 
-    def sample(self, n: int) -> Accounts:
+    def sample(self, n: SupportsIndex) -> Accounts:
         """Gives `n` accounts spread evenly over the list, in its order.
 
         Rows keep their index labels and `shared_domain`, so they can be found in the
@@ -178,8 +180,9 @@ class Accounts:
         Raises:
             ValueError: `n` is not a whole number from 1 on.
         """
-        if type(n) is not int or n < 1:
+        if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
             raise ValueError(f"n is {n!r}; it must be a whole number, 1 or more")
+        n = int(n)
         total = len(self)
         if n >= total:
             return self
@@ -245,12 +248,17 @@ def load_accounts(
     what was found. Of several that mean the same, the best is ours, the next ones fill
     its blanks row by row, and these stay columns of the source. Every other column is
     kept as it came, under its own name (one without a name becomes `column_5`, one
-    whose name is taken `name_2`).
+    whose name is taken `name_2`), but `shared_domain` of an earlier export: it is told
+    anew.
 
     A row repeats another when it has the same domain and the same or a similar name
     (case, punctuation, accents and legal form aside; the first stays), or no domain and
     the same name (the one with a domain stays, wherever it stands). Different names on
     one domain are kept and flagged, equal names on different domains are kept.
+
+    A report's totals and footer lines are rejected. Where it is grouped, an owner or
+    industry left of the company goes down to its group's rows, if each group's end is
+    told (by a subtotal, or a count: `Jane Doe (2)`).
 
     Args:
         source: A local path, bytes, a file object (read to its end, left open), or
@@ -265,7 +273,7 @@ def load_accounts(
     Raises:
         AccountsError: The list cannot be loaded; the message says why, where, and
             what to do.
-        TypeError: `source` is none of these.
+        TypeError: `source` is none of these, or `columns` is no mapping of labels.
         ValueError: `columns` has a key that is none of our four.
     """
     chosen = check_chosen(columns)

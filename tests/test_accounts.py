@@ -388,6 +388,12 @@ def test_a_data_frame_keeps_labels_dtypes_and_values_and_is_left_alone() -> None
     assert accounts.source == "DataFrame"
 
 
+@pytest.mark.parametrize("dtype", ["float64", "Float64", "float32"])
+def test_whole_numbers_with_a_gap_are_read_as_in_a_sheet(dtype: str) -> None:
+    source = pd.DataFrame({"company_name": [3, 1688, None]}, dtype=dtype)
+    assert load_accounts(source).frame["company_name"].tolist() == ["3", "1688"]
+
+
 @pytest.mark.parametrize(
     "index",
     [
@@ -609,9 +615,10 @@ def test_a_sample_is_spread_evenly_in_order() -> None:
     assert sample.rows_read == 5
     assert accounts.sample(100) is accounts
     assert len(accounts.sample(99).frame.index.unique()) == 99
+    assert len(accounts.sample(np.int64(5))) == 5
 
 
-@pytest.mark.parametrize("n", [0, -1, True, 2.0, "3"])
+@pytest.mark.parametrize("n", [0, -1, True, 2.0, "3", None, np.bool_(1), np.int64(0)])
 def test_a_sample_of_nonsense_is_refused(n: int) -> None:
     with pytest.raises(ValueError, match="it must be a whole number, 1 or more"):
         load("company_name\nAcme\n").sample(n)

@@ -142,6 +142,13 @@ def test_a_sample_keeps_its_flags_and_can_be_dropped_from() -> None:
     assert smaller.keep(4).frame.equals(sample.frame)
 
 
+def test_notes_are_of_accounts_and_duplicates_alone() -> None:
+    accounts = load_accounts(b"company_name,domain\nA,n/a\nB,n/a\nA,n/a\n,n/a\n")
+    assert accounts.notes["row"].tolist() == [2, 3, 4]
+    assert accounts.drop(3).notes["row"].tolist() == [2, 4]
+    assert accounts.drop(3).keep(3).notes["row"].tolist() == [2, 3, 4]
+
+
 def test_keys_identify_accounts_from_one_list_to_the_next() -> None:
     accounts = loaded()
     assert accounts.keys == [

@@ -56,7 +56,14 @@ def test_a_label_with_a_delimiter_in_it_is_several() -> None:
             ["Company", "Company Name for Emails"],
         ),
         (("Account ID", "Parent Account", "Phone"), None),
-        (("Account", "Account Name"), ["Account Name", "Account"]),
+        (("Account", "Account Name"), ["Account Name"]),
+        (("Account", "Name"), ["Name"]),
+        (("Client", "Kunde"), ["Client", "Kunde"]),
+        (("Name", "Email", "Title", "Phone"), None),
+        (("Name", "Email", "Phone"), None),
+        (("Name", "Lead Owner", "Website"), None),
+        (("Name", "Contact Owner", "Account"), ["Account"]),
+        (("Name", "Email", "Website"), ["Name"]),
     ],
 )
 def test_a_bare_name_is_the_company_only_without_a_better_column(
@@ -75,6 +82,8 @@ def test_a_bare_name_is_the_company_only_without_a_better_column(
             ["Company Domain Name", "Website URL"],
         ),
         (("URL", "Website"), "domain", ["Website"]),
+        (("Site", "Website"), "domain", ["Website"]),
+        (("Nom", "Site"), "domain", ["Site"]),
         (("Company Linkedin Url", "Facebook Url"), "domain", None),
         (("OwnerId", "Owner.Name"), "owner", ["Owner.Name"]),
         (("OwnerId", "Phone"), "owner", ["OwnerId"]),
@@ -192,7 +201,7 @@ def test_columns_can_be_chosen_of_a_data_frame() -> None:
 
 def test_a_source_s_own_column_of_our_name_is_kept_beside_ours() -> None:
     accounts = load(
-        "Firma,Company Name,owner,Account Owner,shared_domain\nA,B,C,D,yes\n",
+        "Firma,Company Name,owner,Account Owner,shared_domain\nA,B,C,D,with Acme\n",
         company_name="Firma",
     )
     assert accounts.frame.iloc[0].dropna().to_dict() == {
@@ -201,7 +210,7 @@ def test_a_source_s_own_column_of_our_name_is_kept_beside_ours() -> None:
         "shared_domain": False,
         "Company Name": "B",
         "owner_2": "C",
-        "shared_domain_2": "yes",
+        "shared_domain_2": "with Acme",
     }
     (account,) = accounts
     assert set(account.extra) == {"Company Name", "owner_2", "shared_domain_2"}
@@ -225,6 +234,71 @@ def test_the_header_is_the_row_that_names_most_of_ours_below_narrower_ones() -> 
     assert find_header([["a"], ["b"]]) is None
 
 
+@pytest.mark.parametrize(
+    "above", [["Company", "", "Owner", ""], ["Account Name", "contains", "foo", "bar"]]
+)
+def test_a_header_below_groups_of_columns_or_a_filter_is_found(
+    above: list[str],
+) -> None:
+    header = ["Account Name", "Website", "First", "Last"]
+    assert find_header([above, header, ["Acme", "acme.com", "Jo", "Doe"]]) == (1, 2)
+    assert find_header([header, ["Client", "Internet", "Jo", "Doe"]]) == (0, 2)
+
+
 def test_an_export_nobody_knows_has_no_name() -> None:
     assert export_name(["company_name", "domain"]) is None
     assert export_name(["Record ID", "Company name", "City"]) == "HubSpot"
+
+
+@pytest.mark.parametrize("label", ["Customer", "Client", "Account", "Kunde", "Company"])
+@pytest.mark.parametrize(
+    "cells", [("Yes", "No"), ("TRUE", ""), ("1", "0"), ("0013000000AbCdE", "17")]
+)
+def test_flags_and_ids_are_no_company_beside_names(
+    label: str, cells: tuple[str, str]
+) -> None:
+    for header in (f"Name,Domain,{label}", f"{label},Domain,Name"):
+        first, last = ("A,a.com,{}", "B,b.com,{}")
+        if header.startswith(label):
+            first, last = ("{},a.com,A", "{},b.com,B")
+        accounts = load(
+            f"{header}\n{first.format(cells[0])}\n{last.format(cells[1])}\n"
+        )
+        assert accounts.frame["company_name"].tolist() == ["A", "B"]
+        assert accounts.frame[label].tolist() == list(cells)
+
+
+def test_flags_are_no_company_even_alone_but_a_company_may_be_a_number() -> None:
+    with pytest.raises(AccountsError, match=r'no column company_name.*"Customer"'):
+        load("Domain,Customer\na.com,Yes\nb.com,No\n")
+    assert load("Domain,Customer\na.com,Acme\nb.com,3\n").rows_read == 2
+    names = load("Company,Domain\n007,a.com\n1688,b.com\n").frame["company_name"]
+    assert names.tolist() == ["007", "1688"]
+
+
+def test_a_place_in_salesforce_s_site_is_no_domain() -> None:
+    accounts = load("Account Name,Site,Website\nA,hq.berlin,\nB,hq.berlin,b.com\n")
+    assert accounts.frame["domain"].fillna("").tolist() == ["", "b.com"]
+    assert accounts.frame["Site"].tolist() == ["hq.berlin", "hq.berlin"]
+
+
+@pytest.mark.parametrize("cell", ["True", "FALSE", "yes", "No", ""])
+def test_the_flag_of_an_earlier_export_is_told_anew(cell: str) -> None:
+    text = f"company_name,domain,shared_domain\nA,z.com,{cell}\nB,z.com,\n"
+    accounts = load(text)
+    assert accounts.frame.columns.tolist() == [*COLUMNS, "shared_domain"]
+    assert accounts.frame["shared_domain"].tolist() == [True, True]
+
+
+def test_export_and_load_again_adds_no_column() -> None:
+    accounts = load("company_name,domain,note\nA,z.com,1\nB,z.com,2\n")
+    for _ in range(3):
+        again = load_accounts(accounts.frame.to_csv(index=False).encode())
+        assert again.frame.columns.tolist() == accounts.frame.columns.tolist()
+        accounts = again
+
+
+@pytest.mark.parametrize("columns", ["Firma", ["Firma"], 3])
+def test_columns_that_are_no_mapping_are_a_clear_error(columns: object) -> None:
+    with pytest.raises(TypeError, match="it must map our columns"):
+        load_accounts(b"Firma\nAcme\n", columns=columns)  # type: ignore[arg-type]

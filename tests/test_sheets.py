@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]
 
 import sdr_kit.loading.sheets
 from sdr_kit.accounts import load_accounts
@@ -199,3 +200,34 @@ def test_a_workbook_that_takes_too_long_is_given_up(
     monkeypatch.setattr(sdr_kit.loading.sheets, "MAX_SECONDS", 0.0)
     with pytest.raises(AccountsError, match="this workbook cannot be read"):
         load_accounts(xlsx({"A": [HEADER, BOND]}))
+
+
+def merged(
+    cells: dict[str, str], down: dict[str, str], across: dict[str, str]
+) -> bytes:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("Accounts")
+        for place, cell in cells.items():
+            sheet.write(place, cell)
+        for place, cell in (down | across).items():
+            sheet.merge_range(place, cell)
+    return file.getvalue()
+
+
+def test_a_cell_that_is_merged_downwards_is_every_row_s() -> None:
+    cells = {"B3": "Owner", "C3": "Company", "C4": "A", "C5": "B", "C6": "C"}
+    content = merged(cells, {"B4:B5": "Jane"}, {"B1:C1": "Accounts of today"})
+    frame = load_accounts(content).frame
+    assert frame["company_name"].tolist() == ["A", "B", "C"]
+    assert frame["owner"].fillna("").tolist() == ["Jane", "Jane", ""]
+
+
+def test_the_lower_of_two_header_rows_names_the_columns() -> None:
+    labels = {"A2": "Account Name", "B2": "Website", "C2": "First", "D2": "Last"}
+    acme = {"A3": "Acme", "B3": "acme.com", "C3": "Jo", "D3": "Doe"}
+    groups = {"A1:B1": "Company", "C1:D1": "Owner"}
+    accounts = load_accounts(merged(labels | acme, {}, groups))
+    assert accounts.frame["company_name"].tolist() == ["Acme"]
+    assert accounts.frame["domain"].tolist() == ["acme.com"]
+    assert accounts.rows_read == 1

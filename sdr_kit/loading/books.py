@@ -17,14 +17,14 @@ from typing import Any
 import pandas as pd
 
 from sdr_kit.loading.clean import Clean
-from sdr_kit.loading.columns import COLUMNS, DOMAIN, NAME
-from sdr_kit.loading.records import TEXT, Table, shown, some_text, unique_names
+from sdr_kit.loading.columns import COLUMNS, DOMAIN, NAME, SHARED
+from sdr_kit.loading.footers import some_text
+from sdr_kit.loading.records import TEXT, Table, shown, unique_names
 from sdr_kit.loading.repeats import Repeat, repeats, shared_domains
 from sdr_kit.loading.tables import text_cells
 
 Rows = Hashable | Iterable[Hashable]  # one label or several
 
-SHARED = "shared_domain"
 DROPPED = "dropped by hand"
 
 
@@ -124,7 +124,7 @@ class Books:
             cells={
                 column: _at(cells, places) for column, cells in self.clean.cells.items()
             },
-            unusable={},
+            notes=[],
         )
         return Books(
             table=table, clean=clean, rejected={}, repeats={}, known_shared=self.shared
@@ -190,20 +190,20 @@ class Books:
         return pd.concat([own, cells], axis="columns")
 
     def notes_frame(self) -> pd.DataFrame:
-        """One row a cell that was kept out while its row stayed."""
+        """One row a cell that was kept out, or is doubtful, while its row stayed."""
         found = [
-            (place, value, why)
-            for place, (value, why) in sorted(self.clean.unusable.items())
-            if place not in self.rejected and place not in self.dropped
+            note
+            for note in sorted(self.clean.notes, key=lambda note: note.position)
+            if note.position not in self.rejected and note.position not in self.dropped
         ]
-        places = [place for place, _, _ in found]
+        places = [note.position for note in found]
         return pd.DataFrame(
             {
                 "row": self.table.rows.take(places),
                 NAME: _texts(_at(self.clean.names, places)),
-                "column": _texts([DOMAIN] * len(places)),
-                "value": _texts([value for _, value, _ in found]),
-                "reason": _texts([why for _, _, why in found]),
+                "column": _texts([note.column for note in found]),
+                "value": _texts([note.value for note in found]),
+                "reason": _texts([note.reason for note in found]),
             }
         )
 

@@ -12,17 +12,40 @@ from sdr_kit.loading.columns import (
     INDUSTRY,
     NAME,
     OWNER,
+    SHARED,
     TEAM_OWNERS,
     label_key,
+    may_name,
     missing_labels,
+    no_names,
     recognise,
 )
 from sdr_kit.loading.domains import clean_domain
+from sdr_kit.loading.footers import TOTAL, is_subtotal
+from sdr_kit.loading.groups import NOT_CERTAIN, fill_groups
 from sdr_kit.loading.names import name_key
 from sdr_kit.loading.records import Table, listed, shown
 from sdr_kit.loading.tables import text_cells
 
+_FLAG_CELLS = frozenset(("", "true", "false", "yes", "no"))
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # zero-width, as if absent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """A cell that was kept out, or is doubtful, while its row stayed.
+
+    Attributes:
+        position: Of the row.
+        column: Ours.
+        value: The cell as it came.
+        reason: In plain words.
+    """
+
+    position: int
+    column: str
+    value: str
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,14 +55,14 @@ class Clean:
     Attributes:
         names: On one line; `""` where there is none.
         cells: By column of ours; None where there is nothing.
-        unusable: By position, the domain cell that was kept out, and why.
+        notes: Cells that a person should look at.
         sources: By column of ours, the places in the header that it comes from.
         others: The table's names of the columns that stay the source's own.
     """
 
     names: list[str]
     cells: dict[str, list[str | None]]
-    unusable: dict[int, tuple[str, str]]
+    notes: list[Note]
     sources: dict[str, list[int]]
     others: list[str]
 
@@ -62,7 +85,8 @@ def clean(table: Table, chosen: Mapping[str, str]) -> Clean:
     for column, places in sources.items():
         _refuse_contradiction(table, column, places, texts[column])
     names = [_one_line(cell) for cell in _filled(texts[NAME])]
-    domains, unusable = _domains(texts.get(DOMAIN, []), names)
+    domains, notes = _domains(texts.get(DOMAIN, []), names)
+    notes += _fill_groups(table, sources, texts, names)
     nothing: list[str | None] = [None] * len(names)
     rest = {
         column: [cell if cell.strip() else None for cell in _filled(texts[column])]
@@ -78,14 +102,23 @@ def clean(table: Table, chosen: Mapping[str, str]) -> Clean:
             INDUSTRY: rest.get(INDUSTRY, nothing),
             OWNER: rest.get(OWNER, nothing),
         },
-        unusable=unusable,
+        notes=notes,
         sources=sources,
         others=[
             name
             for place, name in enumerate(table.names)
-            if place not in first or label_key(table.header[place]) in TEAM_OWNERS
+            if (place not in first or label_key(table.header[place]) in TEAM_OWNERS)
+            and not _flag_of_ours(table, place)
         ],
     )
+
+
+def _flag_of_ours(table: Table, place: int) -> bool:
+    """Says whether a column is the flag that an export of ours has written."""
+    if table.header[place] != SHARED:
+        return False
+    cells = text_cells(table.cells.iloc[:, place])
+    return {cell.strip().casefold() for cell in cells} <= _FLAG_CELLS
 
 
 def check_chosen(columns: Mapping[str, str] | None) -> dict[str, str]:
@@ -93,8 +126,13 @@ def check_chosen(columns: Mapping[str, str] | None) -> dict[str, str]:
 
     Raises:
         ValueError: One is not.
-        TypeError: A label is no text.
+        TypeError: It is no mapping, or a label is no text.
     """
+    if columns is not None and not isinstance(columns, Mapping):
+        raise TypeError(
+            f"columns is {columns!r}; it must map our columns to the source's labels, "
+            'for instance {"company_name": "Kunde"}'
+        )
     chosen = dict(columns or {})
     for column, label in chosen.items():
         if column not in COLUMNS:
@@ -113,7 +151,12 @@ def _sources(table: Table, chosen: Mapping[str, str]) -> dict[str, list[int]]:
         name if name in chosen.values() and name not in table.header else label
         for label, name in zip(table.header, table.names, strict=True)
     ]
-    sources = recognise(labels, chosen)
+    doubtful = [
+        place
+        for place, label in enumerate(labels)
+        if may_name(label) and no_names(text_cells(table.cells.iloc[:, place]))
+    ]
+    sources = recognise(labels, chosen, no_names=doubtful)
     for column in missing_labels(labels, chosen):
         raise AccountsError(
             f'there is no column "{shown(chosen[column])}" for {column}; the columns '
@@ -164,10 +207,41 @@ def _one_line(cell: str) -> str:
     return " ".join(visible.split())
 
 
+def _fill_groups(
+    table: Table,
+    sources: Mapping[str, Sequence[int]],
+    texts: Mapping[str, list[list[str]]],
+    names: Sequence[str],
+) -> list[Note]:
+    """Fills owner and industry down in a grouped report; notes where that is unsure."""
+    totals = [at for at, why in table.no_data.items() if why == TOTAL]
+    lines = table.cells.iloc[totals].to_numpy().tolist()
+    closed = {
+        at: next(place for place, cell in enumerate(line) if cell.strip())
+        for at, line in zip(totals, lines, strict=True)
+        if any(map(is_subtotal, line))
+    }
+    notes: list[Note] = []
+    for column in (OWNER, INDUSTRY):
+        for at, place in enumerate(sources.get(column, [])):
+            if place > sources[NAME][0]:
+                continue
+            # Of nested groups, the outer one's subtotals stand further left.
+            own = {line for line, first in closed.items() if first <= place}
+            texts[column][at], unsure = fill_groups(
+                texts[column][at], names, table.no_data, own or set(closed)
+            )
+            notes.extend(
+                Note(position=line, column=column, value="", reason=NOT_CERTAIN)
+                for line in unsure
+            )
+    return notes
+
+
 def _domains(
     texts: Sequence[list[str]], names: Sequence[str]
-) -> tuple[list[str | None], dict[int, tuple[str, str]]]:
-    """Gives every row's first usable domain, or by position why it has none."""
+) -> tuple[list[str | None], list[Note]]:
+    """Gives every row's first usable domain, and notes why one has none."""
     domains: list[str | None] = [None] * len(names)
     unusable: dict[int, tuple[str, str]] = {}
     for cells in texts:
@@ -180,8 +254,10 @@ def _domains(
                 if found.provider
                 else found.domain
             )
-            if found.reason is not None and domains[place] is None:
+            if found.reason is not None:
                 unusable.setdefault(place, (cell, found.reason))
-    return domains, {
-        place: why for place, why in unusable.items() if domains[place] is None
-    }
+    return domains, [
+        Note(position=place, column=DOMAIN, value=value, reason=reason)
+        for place, (value, reason) in unusable.items()
+        if domains[place] is None
+    ]

@@ -10,11 +10,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from sdr_kit.errors import AccountsError
-from sdr_kit.loading.columns import HEADER_WITHIN, find_header
+from sdr_kit.loading.columns import HEADER_WITHIN, NAME, find_header, recognise
 from sdr_kit.loading.records import Record, Table, table_from
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -46,9 +46,11 @@ def read_delimited(text: str, encoding: str, chosen: Mapping[str, str] | None) -
     unknown = not (find_header(head, chosen) or find_header(head))
     if unknown and (inner := _unquoted_lines(text)):
         text, mark = inner, _delimiter(inner, chosen)
+        head = _head(text, mark)
     separated = f", separated by {DELIMITERS[mark]}" if mark in text else ""
-    records = _records(text, mark)
-    if mark in text and _one_column(_head(text, mark), chosen):
+    header = _header(head, chosen)
+    records = _records(text, mark, header, recognise(header, chosen).get(NAME, []))
+    if mark in text and len(header) == 1:
         records = _names_with_marks(records, mark)
     return table_from(records, chosen, layout=f"text in {encoding}{separated}")
 
@@ -64,9 +66,9 @@ def _unquoted_lines(text: str) -> str | None:
     return None
 
 
-def _one_column(head: list[list[str]], chosen: Mapping[str, str] | None) -> bool:
+def _header(head: list[list[str]], chosen: Mapping[str, str] | None) -> list[str]:
     found = find_header(head, chosen)
-    return found is not None and len(head[found[0]]) == 1
+    return head[found[0]] if found else []
 
 
 def _names_with_marks(records: Iterator[Record], mark: str) -> Iterator[Record]:
@@ -102,8 +104,17 @@ def _head(text: str, mark: str) -> list[list[str]]:
     return head
 
 
-def _records(text: str, mark: str) -> Iterator[Record]:
-    """Gives row number and cells of every record that is not a blank line."""
+def _records(
+    text: str, mark: str, header: Sequence[str], companies: Sequence[int]
+) -> Iterator[Record]:
+    """Gives row number and cells of every record that is not a blank line.
+
+    Args:
+        text: The whole list.
+        mark: What stands between the cells.
+        header: The labels, empty where no header is known.
+        companies: The places of the company in the header.
+    """
     line = ""
 
     def remembered(text: str) -> str:
@@ -126,8 +137,8 @@ def _records(text: str, mark: str) -> Iterator[Record]:
             if mended is None:
                 raise AccountsError(_csv_trouble(row, str(error))) from error
             cells = mended
-        if reader.line_num - read > 2:
-            _refuse_swallowed(row, cells, mark)
+        if reader.line_num - read > 1:
+            _refuse_swallowed(row, cells, mark, len(header), companies)
         read = reader.line_num
         if cells:
             yield row, cells
@@ -162,17 +173,35 @@ def _mended(line: str, mark: str) -> list[str] | None:
     return records[0] if len(line) <= MAX_MENDED and len(records) == 1 else None
 
 
-def _refuse_swallowed(row: int, cells: list[str], mark: str) -> None:
+def _refuse_swallowed(
+    row: int, cells: list[str], mark: str, width: int, companies: Sequence[int]
+) -> None:
     """Refuses a cell that has swallowed rows: its quote is closed by another's.
 
-    Such a cell holds whole lines of as many cells as the row has columns.
+    Such a cell holds whole lines of as many cells as the row has columns. A company's
+    is looked at closer: a quote at its beginning may swallow the rest of its own row
+    and the beginning of the next.
     """
-    if any(_swallowed(cell, mark, len(cells)) for cell in cells):
+    if any(_swallowed(cell, mark, len(cells)) for cell in cells) or any(
+        _rest_of_row(cells[place], mark, width - 1 - place)
+        for place in companies
+        if place < len(cells)
+    ):
         raise AccountsError(
             f"a quote is opened in row {row:,} and not closed there: the lines below "
             "it are inside its cell. Remove it, or write a cell with quotes in it "
             '"like ""this"" one"'
         )
+
+
+def _rest_of_row(cell: str, mark: str, missing: int) -> bool:
+    """Says whether a cell's first line ends a row that lacks some cells, and goes on.
+
+    A mark with a space behind it is prose: `Acme, Inc.`.
+    """
+    first, *others = cell.splitlines() or [""]
+    goes_on = missing > 0 and bool(others)
+    return goes_on and first.count(mark) == missing and f"{mark} " not in cell
 
 
 def _swallowed(cell: str, mark: str, width: int) -> bool:

@@ -133,7 +133,8 @@ def name_key(company_name: str) -> str:
 def account_key(company_name: str, domain: str | None) -> str:
     """Gives what identifies a company from one list to the next: domain and name.
 
-    What a person has said about an account is kept under this key.
+    What a person has said about an account is kept under this key. Two rows that repeat
+    each other and are both kept by hand have one key, and so one set of notes.
     """
     return f"{domain or ''}/{name_key(company_name)}"
 

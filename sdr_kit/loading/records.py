@@ -1,16 +1,15 @@
 """Rows of cells in, a table out: where the header is, and what is no data.
 
 What stands above the header (a title, a date, blank lines) is no row. Below it, lines
-that a report adds (totals, a copyright, who made it) and headers that come again are
-marked as such, so that they can be rejected with a reason. No cell ever moves to
-another column: a short row is filled up at its end, a longer one is marked.
+that a report adds (`footers`) and headers that come again are marked as such, so that
+they can be rejected with a reason. No cell ever moves to another column: a short row is
+filled up at its end, a longer one is marked.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -19,6 +18,7 @@ import pandas as pd
 
 from sdr_kit.errors import AccountsError
 from sdr_kit.loading.columns import HEADER_WITHIN, find_header
+from sdr_kit.loading.footers import footers, some_text
 
 MAX_COLUMNS = 16_384  # Excel's own limit
 # A short row is filled up with blanks, so a small file can make a huge table.
@@ -29,23 +29,7 @@ MAX_SHOWN = 120  # characters of a name, path or label in a message
 # pandas 3 calls its text type "str"; in pandas 2 that name still means object.
 TEXT = "str" if int(pd.__version__.partition(".")[0]) >= 3 else "string"
 
-FOOTER = "a footer line of the report"
 HEADER_AGAIN = "the header again"
-# A Salesforce report ends in five lines; a list of filters may stand among them.
-FOOTER_WITHIN = 30
-NAMED_WITHIN = 4  # lines from a blank one to the first sure one
-
-_FOOTER = re.compile(
-    r"""\s*(?:
-    copyright\s.*\ball\ rights\ reserved
-    | copyright\s.*\bsalesforce
-    | confidential\ information\ -\ do\ not\ distribute
-    | generated\ by\s*:
-    | (?:grand\ |sub)total(?:s)?\s*(?:$|[:(]|\d)
-    | totals?\s*[:(]?\s*\d[\d,.]*\s*(?:records?|rows?|accounts?|companies)
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
 
 Record = tuple[int, list[str]]  # the row a spreadsheet shows, and its cells
 
@@ -152,44 +136,7 @@ def _no_data(
         if row[place].strip().casefold() == start
         and [cell.strip().casefold() for cell in row] == labels
     }
-    footer = dict.fromkeys(_footer(rows, cells), FOOTER)
-    return again | footer
-
-
-def _footer(rows: Sequence[int], cells: Sequence[list[str]]) -> Iterator[int]:
-    """Finds the lines that a report writes below its rows.
-
-    Some of them are sure by their words. The others, a report's or an organisation's
-    name, look like rows: they stand below a sure one, or between a blank line and it.
-
-    Args:
-        rows: The header's row number, then those of the cells.
-        cells: Of all rows below the header.
-    """
-    end = len(cells)
-    last = range(max(0, end - FOOTER_WITHIN), end)
-    sure = [at for at in last if _FOOTER.match(_only_cell(cells[at]))]
-    if not sure:
-        return
-    start = sure[0]
-    for above in range(sure[0], max(-1, sure[0] - NAMED_WITHIN), -1):
-        if not _only_cell(cells[above]):
-            break
-        if _gap(rows, cells, above):
-            start = above
-            break
-    yield from (at for at in range(start, end) if _only_cell(cells[at]))
-
-
-def _only_cell(cells: Sequence[str]) -> str:
-    """Gives the text of a row with one cell that is not blank, or `""`."""
-    filled = [cell for cell in cells if cell.strip()]
-    return filled[0] if len(filled) == 1 else ""
-
-
-def _gap(rows: Sequence[int], cells: Sequence[list[str]], at: int) -> bool:
-    """Says whether a blank line stands above a row."""
-    return rows[at + 1] - rows[at] > 1 or (at > 0 and not some_text(cells[at - 1]))
+    return again | footers(rows, cells)
 
 
 def unique_names(header: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
@@ -228,8 +175,3 @@ def shown(text: str) -> str:
 def whole_characters(text: str) -> str:
     """Replaces lone surrogates: they can be neither stored nor sent."""
     return text.encode("utf-8", "replace").decode()
-
-
-def some_text(cells: Iterable[str]) -> bool:
-    """Says whether a row has anything in it but space."""
-    return any(cell.strip() for cell in cells)

@@ -59,13 +59,22 @@ def _sheets(content: bytes) -> Iterator[tuple[str, list[tuple[int, list[str]]]]]
 
 
 def _rows(sheet: CalamineSheet) -> list[tuple[int, list[str]]]:
-    """Gives the rows that are not blank, numbered as they are in the sheet."""
-    rows = ([_text(cell) for cell in row] for row in sheet.iter_rows())
-    return [
-        (number, cells)
-        for number, cells in enumerate(rows, start=1)
+    """Gives the rows that are not blank, numbered as they are in the sheet.
+
+    Cells that are merged downwards all have the value that a person sees beside them.
+    """
+    texts = ([_text(cell) for cell in row] for row in sheet.iter_rows())
+    rows = {
+        number: cells
+        for number, cells in enumerate(texts, start=1)
         if any(map(str.strip, cells))
-    ]
+    }
+    _, first = sheet.start or (0, 0)  # rows come from the top, cells from there
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
+        if left == right and top + 1 in rows:
+            for number in rows.keys() & range(top + 2, bottom + 2):
+                rows[number][left - first] = rows[top + 1][left - first]
+    return list(rows.items())
 
 
 def _text(value: Any) -> str:

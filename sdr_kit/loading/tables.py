@@ -164,12 +164,22 @@ def _read_frame(source: pd.DataFrame) -> Table:
 
 
 def text_cells(column: pd.Series[Any]) -> list[str]:
-    """Gives the cells as text; a missing one is `""`."""
+    """Gives the cells as text; a missing one is `""`.
+
+    A column of whole numbers with a gap is one of floats: 3.0 is `3`, as in a sheet.
+    """
+    write = _number if pd.api.types.is_float_dtype(column.dtype) else str
     texts = (
-        cell if type(cell) is str else "" if missing(cell) else str(cell)
+        cell if type(cell) is str else "" if missing(cell) else write(cell)
         for cell in column.tolist()
     )
     return [text if text.isascii() else whole_characters(text) for text in texts]
+
+
+def _number(value: float) -> str:
+    """Writes a number as a spreadsheet shows it: 5.0 is `5`."""
+    whole = value.is_integer() and abs(value) < 1e15
+    return str(int(value)) if whole else repr(value)
 
 
 def missing(value: Any) -> bool:
