@@ -735,14 +735,19 @@ def test_what_is_no_longer_shown_is_closed() -> None:
     workbench = ran(panel(6, researcher=failing_once()))
     for tab in ("Accounts", "Failures", "Charts"):
         turn_to(workbench, tab)
-    workbench._accounts_view.refresh()
-    before = len(widgets_alive())
-    for _ in range(3):
+
+    def renew() -> None:
         workbench._accounts_view.refresh()
         workbench._charts_view.refresh()
         workbench._run_view.redraw()
         workbench._failures_view._shown_of = (None, 0, False)
         workbench._failures_view.draw()
+
+    for _ in range(2):  # the page may still draw what was shown before
+        renew()
+    before = len(widgets_alive())
+    for _ in range(3):
+        renew()
     assert len(widgets_alive()) == before
 
 
@@ -765,3 +770,53 @@ def test_an_export_of_another_researcher_has_its_answers() -> None:
     workbench = ran(panel(3))
     _, contents = workbench._desk.export("csv", invented=False)
     assert contents.decode().count("a company") == 2
+
+
+def test_a_save_changes_only_what_was_changed_here() -> None:
+    workbench = panel(2)
+    card = workbench._accounts_view._card
+    card.open(0)
+    workbench._desk.edit(0, Edit(notes="from elsewhere"))
+    card._tier.value = "B"
+    card._save.click()
+    assert workbench._desk.details(0).edit == Edit(tier="B", notes="from elsewhere")
+    assert card._notes.value == "from elsewhere"
+
+
+def test_what_was_written_is_kept_when_another_account_is_opened() -> None:
+    workbench = panel(2)
+    card = workbench._accounts_view._card
+    card.open(0)
+    card._notes.value = "half a sent"
+    card.open(1)
+    assert card._notes.value == ""
+    assert workbench._desk.details(0).edit == Edit(notes="half a sent")
+    assert workbench._desk.details(1).edit == Edit()
+
+
+def test_a_company_column_that_is_not_recognised_can_be_named() -> None:
+    workbench = Workbench(store="memory")
+    upload(workbench, "odd.csv", b"Wer,Wo\nAcme,acme.com\n")
+    assert "company_name" in workbench._problem.value
+    workbench._list_view._company.value = "Wer"
+    upload(workbench, "odd.csv", b"Wer,Wo\nAcme,acme.com\n")
+    assert list(workbench.frame["company_name"]) == ["Acme"]
+    assert workbench._problem.value == ""
+
+
+def test_a_question_is_taken_back_when_it_would_be_another_one() -> None:
+    async def paid(_account: Account) -> dict[str, str]:
+        return {}
+
+    paid.paid = True  # type: ignore[attr-defined]
+    workbench = panel(5, researcher=paid)
+    turn_to(workbench, "Compare")
+    question = workbench._compare_view._question
+    for control, trait in (
+        (workbench._compare_view._sample, "value"),
+        (workbench._researcher, "index"),
+    ):
+        workbench._compare_view._go.click()
+        assert question.layout.display is None
+        setattr(control, trait, 0)
+        assert question.layout.display == "none"

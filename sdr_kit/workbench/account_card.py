@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 
 import ipywidgets as widgets
 
@@ -36,6 +37,7 @@ class AccountCard:
         dropped: Callable[[], None],
     ) -> None:
         self.position: int | None = None
+        self._filled = Edit()  # what the fields were filled with
         self._desk = desk
         self._edited = edited
         self._dropped = dropped
@@ -61,7 +63,7 @@ class AccountCard:
             field.style.description_width = "60px"
         self._save = button(
             "Save",
-            guard(self._keep_edit),
+            guard(self._save_edit),
             icon="check",
             style="primary",
             tooltip="Keep what you have set; research does not overwrite it",
@@ -91,9 +93,12 @@ class AccountCard:
     def open(self, position: int | None) -> None:
         """Shows the account at a position; None shows none.
 
-        What a person is writing about the account stays while it is open.
+        What a person is writing about the account stays while it is open, and is kept
+        when another one is opened.
         """
         moved = position != self.position
+        if moved and self.position is not None and self._written() != self._filled:
+            self._keep(self.position)
         self.position = None  # until all of it is shown: an edit is for what is seen
         show(self.box, visible=position is not None)
         if position is None:
@@ -109,36 +114,50 @@ class AccountCard:
         show(self._drop, visible=self._desk.job is None)
         self.position = position
 
+    def close(self) -> None:
+        """Shows no account; the list is another one, and nothing is kept."""
+        self.position = None
+        show(self.box, visible=False)
+
     def _fill(self, edit: Edit) -> None:
+        self._filled = edit
         self._tier.value = edit.tier or ""
         self._priority.value = edit.priority_score or 0
         self._owner.value, self._notes.value = edit.owner or "", edit.notes or ""
         self._undo.disabled = not edit
 
-    def _keep_edit(self) -> None:
-        self._tell(
-            Edit(
-                tier=self._tier.value or None,
-                priority_score=self._priority.value or None,
-                owner=self._owner.value.strip() or None,
-                notes=self._notes.value.strip() or None,
-            )
+    def _written(self) -> Edit:
+        return Edit(
+            tier=self._tier.value or None,
+            priority_score=self._priority.value or None,
+            owner=self._owner.value.strip() or None,
+            notes=self._notes.value.strip() or None,
         )
-        self._saved.value = markup.quiet("Kept.")
+
+    def _keep(self, position: int) -> Edit:
+        """Keeps what was changed here; the rest may have been changed elsewhere."""
+        written, filled = asdict(self._written()), asdict(self._filled)
+        changed = {name: new for name, new in written.items() if new != filled[name]}
+        edit = replace(self._desk.details(position).edit, **changed)
+        self._desk.edit(position, edit)
+        return edit
+
+    def _save_edit(self) -> None:
+        if self.position is not None:
+            self._fill(self._keep(self.position))
+            self._edited()
+            self._saved.value = markup.quiet("Kept.")
 
     def _take_back(self) -> None:
-        self._tell(Edit())
-        self._saved.value = markup.quiet("Taken back.")
-
-    def _tell(self, edit: Edit) -> None:
         if self.position is not None:
-            self._desk.edit(self.position, edit)
-            self._fill(edit)
+            self._desk.edit(self.position, Edit())
+            self._fill(Edit())
             self._edited()
+            self._saved.value = markup.quiet("Taken back.")
 
     def _drop_row(self) -> None:
         if self.position is not None and self._desk.accounts is not None:
             label = self._desk.accounts.rows[self.position]
-            self.open(None)
+            self.close()
             self._desk.drop([label])
             self._dropped()

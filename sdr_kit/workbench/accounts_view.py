@@ -121,7 +121,7 @@ class AccountsView:
         worklist = self._desk.worklist
         if self._list is not self._desk.accounts:
             self._list = self._desk.accounts
-            self._card.open(None)
+            self._card.close()
         opened = self._card.position
         self._grid.show(
             worklist_columns(worklist), selected=[] if opened is None else [opened]

@@ -26,7 +26,9 @@ class ChartsView:
         self._desk = desk
         self._shown_of: tuple[object, str, bool] | None = None
         self._which = widgets.ToggleButtons(
-            options=[TIERS, LATENCIES, TIMELINE], style={"button_width": "160px"}
+            options=[TIERS, LATENCIES, TIMELINE],
+            tooltip="Chart",
+            style={"button_width": "160px"},
         )
         self._which.observe(guard(self.draw), "value")
         self._refresh = button(

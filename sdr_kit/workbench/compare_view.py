@@ -91,10 +91,14 @@ class CompareView:
         )
         self._question = Question(guard)
         self._empty = text(markup.hint("Load a list first; a sample is taken of it."))
+        self._asked: tuple[object, ...] = ()
+        for field in (self._sample, self._levels):
+            field.observe(guard(self.draw), "value")
         self._status = text()
         self._table = text()
         self._figure = widgets.ToggleButtons(
             options={"Throughput": throughput_figure, "Speedup": speedup_figure},
+            tooltip="Chart",
             style={"button_width": "120px"},
         )
         self._figure.observe(guard(self.redraw), "value")
@@ -121,8 +125,9 @@ class CompareView:
         self._stop.disabled = not running
         self._sample.disabled = self._levels.disabled = running
         show(self._empty, visible=not desk.total)
-        if self._of is not desk.accounts and not running:
+        if self._asked != self._subject() or desk.active:
             self._question.hide()
+        if self._of is not desk.accounts and not running:
             self._clear()
 
     def redraw(self) -> None:
@@ -130,9 +135,15 @@ class CompareView:
         if self._comparison is not None:
             self._show(self._comparison)
 
+    def _subject(self) -> tuple[object, ...]:
+        """What a comparison would be about now."""
+        chosen = (self._levels.value, self._sample.value)
+        return (self._desk.accounts, self._researcher(), *chosen)
+
     def _ask(self) -> None:
         levels, sample = self._chosen(), self._sample.value
         accounts, researcher = self._desk.accounts, self._researcher()
+        self._asked = self._subject()
         if accounts is None:
             return
         number = calls(accounts, concurrency=levels, sample=sample)

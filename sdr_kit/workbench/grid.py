@@ -12,12 +12,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import ipywidgets as widgets
 import pandas as pd
 from itables import JavascriptFunction
 from itables.widget import ITable
 
-from sdr_kit.workbench.parts import replace
+from sdr_kit.workbench.parts import column, replace, text
 
 PAGE_LENGTHS = [10, 25, 50, 100]
 MAX_CHARACTERS = 160  # of a cell; the whole text is in the account's details
@@ -50,9 +49,10 @@ class Grid:
         order: Sequence[tuple[str, bool]] = (),
         ticked: Sequence[str] = (),
     ) -> None:
-        self.box = widgets.VBox(layout={"overflow": "hidden", "width": "100%"})
+        self._place = column([])
+        # The page takes the name of the table from what is heard and not seen.
+        self.box = column([text(f'<span class="heard">{label}</span>'), self._place])
         self.box.add_class("sdr-kit-grid")
-        self._label = label
         self._on_select = on_select
         self._several = several
         self._order = tuple(order)
@@ -71,9 +71,13 @@ class Grid:
         options = self._options(list(map(str, frame.columns)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # options it does not list
-            self._table = ITable(_shown(frame), selected_rows=list(selected), **options)
+            self._table = ITable(
+                _shown(frame),
+                selected_rows=list(selected),
+                **options,
+            )
         self._table.observe(self._on_select, "selected_rows")
-        replace(self.box, [self._table])
+        replace(self._place, [self._table])
 
     def _options(self, columns: list[str]) -> dict[str, Any]:
         places = {name: place for place, name in enumerate(columns)}
@@ -141,6 +145,6 @@ def _cell(value: object) -> object:
         return "" if value != value else round(value, 2)
     if value is None or value is pd.NA or value is pd.NaT:
         return ""
-    words = str(value)
+    words = " ".join(str(value).split())
     cut = len(words) > MAX_CHARACTERS
     return words[: MAX_CHARACTERS - 1] + "…" if cut else words

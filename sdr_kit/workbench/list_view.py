@@ -8,6 +8,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 import pandas as pd
 
+from sdr_kit.loading.tables import Source
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.grid import Grid
@@ -49,6 +50,7 @@ class ListView:
         self._desk = desk
         self._changed = changed
         self._shown_of: object = None
+        self._offering = False
         self._upload = widgets.FileUpload(
             accept=KINDS, multiple=False, description="Upload a file"
         )
@@ -68,9 +70,16 @@ class ListView:
             icon="folder-open",
             tooltip="Load the list from this path",
         )
+        self._company = widgets.Text(
+            description="Company column",
+            placeholder="if it is not recognised",
+            continuous_update=False,
+            style={"description_width": "110px"},
+            layout={"width": "300px", "max_width": "100%"},
+        )
         self._report = text()
         self._which = widgets.ToggleButtons(
-            options=[READY], style={"button_width": "auto"}
+            options=[READY], tooltip="Rows", style={"button_width": "auto"}
         )
         self._which.observe(guard(self._show_rows), "value")
         self._about = text()
@@ -83,7 +92,7 @@ class ListView:
         )
         self.box = column(
             [
-                row([self._upload, self._path, self._load]),
+                row([self._upload, self._path, self._load, self._company]),
                 self._report,
                 self._rows,
             ]
@@ -112,10 +121,10 @@ class ListView:
             if name == READY or len(frame)
         ]
         was = self._which.value
-        known = [name for _, name in options]
-        with self._which.hold_trait_notifications():
-            self._which.options = options
-            self._which.value = was if was in known else READY
+        self._offering = True  # a new table is made once, not for each step
+        self._which.options = options
+        self._which.value = was if was in [name for _, name in options] else READY
+        self._offering = False
         self._show_rows()
 
     def _groups(self) -> dict[str, pd.DataFrame]:
@@ -134,7 +143,7 @@ class ListView:
         }
 
     def _show_rows(self) -> None:
-        if self._desk.accounts is None or self._which.value is None:
+        if self._desk.accounts is None or self._which.value is None or self._offering:
             return
         self._about.value = markup.quiet(_ABOUT[self._which.value])
         self._shown = self._groups()[self._which.value]
@@ -168,12 +177,16 @@ class ListView:
         self._upload.value = ()  # so that the same file can be chosen again
         file = io.BytesIO(bytes(uploaded["content"]))
         file.name = uploaded["name"]
-        self._desk.load(file)
-        self._changed()
+        self._take(file)
 
     def _take_path(self) -> None:
         path = self._path.value.strip().strip("\"'")
         if not path:
             raise ValueError("write the path of a file, for instance accounts.csv")
-        self._desk.load(path)
+        self._take(path)
+
+    def _take(self, source: Source) -> None:
+        name = self._company.value.strip()
+        self._desk.load(source, columns={"company_name": name} if name else None)
+        self._company.value = ""
         self._changed()

@@ -28,37 +28,104 @@ function onRowKey(event) {
   event.stopPropagation();
 }
 
-// The slider's handle and the groups of buttons have no name that can be heard.
-function label(panel) {
-  for (const handle of panel.querySelectorAll(".widget-slider .noUi-handle"))
-    handle.setAttribute(
-      "aria-label",
-      handle.closest(".widget-slider").querySelector(".widget-label").textContent,
-    );
-  for (const grid of panel.querySelectorAll(".sdr-kit-grid"))
-    grid.setAttribute("data-lm-suppress-shortcuts", "true");
+// What has no name of its own that can be heard. Each table brings a copy of its library,
+// which numbers its parts from 0, so the names it gives may point to another table's.
+const NAMES = {
+  ".dt-length select": () => "Rows a page",
+  ".dt-search input": () => "Search",
+  ".dtcc-content input": () => "Search in this column",
+  ".dtcc-list-search": () => "Search the values",
+  ".dtcc-button_order": (button) => `Sort by ${columnOf(button)}`,
+  ".dtcc-button_dropdown": (button) => `Filter ${columnOf(button)}`,
+  table: (table) => table.closest(".sdr-kit-grid").querySelector(".heard").textContent,
+};
+
+function columnOf(button) {
+  return button.closest("th")?.querySelector(".dt-column-title")?.textContent ?? "";
 }
 
-function render({ model, el }) {
+// A tooltip is how the kernel says what a group is; it would show wherever the mouse is.
+function groupName(group) {
+  if (group.title) {
+    group.setAttribute("aria-label", group.title);
+    group.removeAttribute("title");
+  }
+  return group.getAttribute("aria-label") ?? "";
+}
+
+function nameControls(panel) {
+  for (const slider of panel.querySelectorAll(".widget-slider")) {
+    const name = slider.querySelector(".widget-label").textContent;
+    for (const part of slider.querySelectorAll(".noUi-handle, .widget-readout"))
+      part.setAttribute("aria-label", name);
+  }
+}
+
+function nameTable(grid) {
+  for (const [place, name] of Object.entries(NAMES))
+    for (const part of grid.querySelectorAll(place))
+      part.setAttribute("aria-label", name(part));
+  for (const row of grid.querySelectorAll("tbody tr"))
+    row.setAttribute("aria-selected", row.classList.contains("selected"));
+}
+
+function nameButtons(group) {
+  group.setAttribute("role", "group");
+  groupName(group);
+  for (const button of group.querySelectorAll("button"))
+    button.setAttribute("aria-pressed", button.classList.contains("mod-active"));
+}
+
+const CHANGES = { childList: true, subtree: true, attributeFilter: ["class"] };
+
+// Calls `act` for an element now, and again whenever something in it has changed.
+function keep(observers, element, act) {
+  const observer = new MutationObserver(() => act(element));
+  observer.observe(element, CHANGES);
+  observers.push(observer);
+  act(element);
+}
+
+// A chart is drawn before it knows how much room it has.
+function fitNewCharts(box) {
+  const chart = box.querySelector(".js-plotly-plot .main-svg");
+  if (chart && chart !== box.fitted) setTimeout(refit, 50);
+  box.fitted = chart;
+}
+
+function prepare(panel, observers) {
   let width = 0;
   const observer = new ResizeObserver(([entry]) => {
     const now = Math.round(entry.contentRect.width);
     if (width && now !== width) refit();
     width = now;
   });
+  observer.observe(panel);
+  observers.push(observer);
+  panel.addEventListener("keydown", onRowKey);
+  nameControls(panel);
+  for (const grid of panel.querySelectorAll(".sdr-kit-grid")) {
+    grid.setAttribute("data-lm-suppress-shortcuts", "true");
+    keep(observers, grid, nameTable);
+  }
+  for (const group of panel.querySelectorAll(".widget-toggle-buttons"))
+    keep(observers, group, nameButtons);
+  for (const box of panel.querySelectorAll(".sdr-kit-chart"))
+    keep(observers, box, fitNewCharts);
+}
+
+function render({ model, el }) {
+  const observers = [];
   model.on("msg:custom", (message, buffers) => {
     if (message.download) download(message.download, buffers[0]);
     if (message.refit) requestAnimationFrame(refit);
   });
   requestAnimationFrame(() => {
     const panel = el.closest(".sdr-kit-panel");
-    if (!panel) return;
-    observer.observe(panel);
-    panel.addEventListener("keydown", onRowKey);
-    label(panel);
+    if (panel) prepare(panel, observers);
   });
   model.send({ drawn: true });
-  return () => observer.disconnect();
+  return () => observers.forEach((observer) => observer.disconnect());
 }
 
 export default { render };

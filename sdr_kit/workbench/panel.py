@@ -127,6 +127,7 @@ class Workbench(widgets.VBox):
             options=["Sequential", "Parallel"],
             value="Parallel" if settings.enable_parallel_processing else "Sequential",
             tooltips=["One account at a time", "As many at once as the slider says"],
+            tooltip="Mode",
             style={"button_width": "110px"},
         )
         self._slider = widgets.IntSlider(
@@ -150,6 +151,7 @@ class Workbench(widgets.VBox):
             "Continue", self._on_continue, "forward", "Research what the run left"
         )
         self._mode.observe(self._guard(self._enable), "value")
+        self._researcher.observe(self._guard(self._draw_view), "value")
         self._slider.observe(self._guard(self._on_slider), "value")
 
     def _button(
@@ -288,7 +290,7 @@ class Workbench(widgets.VBox):
         """Draws the job until it has ended."""
         while not job.progress.ended:
             self._draw()
-            with contextlib.suppress(Exception):  # a crash is drawn, as a state
+            with contextlib.suppress(BaseException):  # a crash is drawn, as a state
                 job.wait(DRAW_SECONDS)
         self._draw()
 

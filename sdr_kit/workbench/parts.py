@@ -83,10 +83,13 @@ def close(widget: widgets.Widget) -> None:
 
 
 def replace(box: widgets.Box, children: Sequence[widgets.Widget]) -> None:
-    """Puts widgets in the place of those in a box, which are closed."""
-    old, box.children = box.children, tuple(children)
-    for widget in old:
+    """Puts widgets in the place of those in a box.
+
+    What stood there is closed the next time: the page may still be drawing it.
+    """
+    for widget in getattr(box, "outdated", ()):
         close(widget)
+    box.outdated, box.children = box.children, tuple(children)
 
 
 class Question(widgets.Box):

@@ -41,6 +41,15 @@ _BOXES = """() => {
     return problems;
 }"""
 
+# What a screen reader would call nothing.
+_NAMELESS = """() => [...document.querySelectorAll(
+    '.sdr-kit-panel :is(input, select, textarea, button, table, [role=slider])')]
+  .filter((e) => e.offsetParent !== null && e.type !== 'hidden')
+  .filter((e) => !(e.getAttribute('aria-label') || e.title || e.caption ||
+      e.innerText?.trim() && e.matches('button') || e.labels?.length ||
+      e.closest('label') || e.getAttribute('aria-labelledby')))
+  .map((e) => e.outerHTML.slice(0, 160))"""
+
 
 @dataclass(slots=True)
 class Panel:
@@ -108,9 +117,35 @@ class Panel:
         for _ in range(abs(value - shown)):
             handle.press(key)
 
+    def chart_fits(self) -> bool:
+        """Whether the chart in sight is as wide as its place."""
+        fits: bool = self.page.evaluate(
+            """() => [...document.querySelectorAll('.sdr-kit-chart')]
+                .filter((box) => box.offsetParent !== null)
+                .every((box) => {
+                    const chart = box.querySelector('.main-svg');
+                    return chart && chart.clientWidth > 0.95 * box.clientWidth;
+                })"""
+        )
+        return fits
+
+    def shows_column(self, name: str) -> bool:
+        """Whether a column's head is in sight without scrolling its table."""
+        head = self.page.locator(".sdr-kit-grid th:visible", has_text=name).first
+        grid = self.page.locator(".sdr-kit-grid:visible").first
+        one, whole = head.bounding_box(), grid.bounding_box()
+        assert one is not None
+        assert whole is not None
+        return one["x"] + one["width"] <= whole["x"] + whole["width"] + 1
+
     def problems_of_layout(self) -> list[str]:
         problems: list[str] = self.page.evaluate(_BOXES)
         return problems
+
+    def nameless(self) -> list[str]:
+        """What is in sight and has no name for a screen reader."""
+        nameless: list[str] = self.page.evaluate(_NAMELESS)
+        return nameless
 
     def until(
         self, condition: Callable[[], bool], *, seconds: float, what: str
