@@ -87,6 +87,7 @@ def test_a_bare_name_is_the_company_only_without_a_better_column(
         (("Company Linkedin Url", "Facebook Url"), "domain", None),
         (("OwnerId", "Owner.Name"), "owner", ["Owner.Name"]),
         (("OwnerId", "Phone"), "owner", ["OwnerId"]),
+        (("Account Owner: Full Name",), "owner", ["Account Owner: Full Name"]),
         (
             ("okta_account_owner", "auth0_account_owner"),
             "owner",
