@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,12 +13,11 @@ import sdr_kit
 from sdr_kit import Account, StopRun
 from sdr_kit.benchmark import (
     Comparison,
-    batched_seconds,
     calls,
-    ideal_seconds,
     measure_batches,
     throughput_table,
 )
+from sdr_kit.schedules import batched_seconds
 from tests.accounts import made_up
 
 
@@ -118,6 +118,43 @@ async def test_failures_are_counted() -> None:
     )
     assert list(comparison.frame["failed"]) == [5, 5]
     assert list(comparison.frame["completed"]) == [5, 5]
+    # Who failed took its time as well.
+    ideal = comparison.frame["ideal_accounts_per_minute"]
+    assert list(ideal) == pytest.approx([120, 600])
+    assert list(comparison.frame["accounts_per_minute"]) == pytest.approx([120, 600])
+
+
+async def test_the_quantiles_are_those_of_the_seconds_an_account_takes() -> None:
+    async def research(account: Account) -> dict[str, str]:
+        await asyncio.sleep(int(account.company_name.split()[1]))
+        return {}
+
+    comparison = await sdr_kit.compare(
+        made_up(101), research, concurrency=(5,), sample=101
+    )
+    assert list(comparison.frame["p50_seconds"]) == pytest.approx([50, 50])
+    assert list(comparison.frame["p95_seconds"]) == pytest.approx([95, 95])
+
+
+async def test_more_than_all_is_explained_and_not_hidden() -> None:
+    """The researcher is slower in the first run, the sequential one."""
+    asked: set[str] = set()
+
+    async def research(account: Account) -> dict[str, str]:
+        known = account.company_name in asked
+        asked.add(account.company_name)
+        await asyncio.sleep(0.5 if known else 0.6)
+        return {}
+
+    comparison = await sdr_kit.compare(
+        made_up(10), research, concurrency=(5,), sample=10
+    )
+    assert list(comparison.frame["efficiency"]) == pytest.approx([1, 1.2])
+    assert "took longer" in comparison._repr_html_()
+    steady = await sdr_kit.compare(
+        made_up(10), half_a_second, concurrency=(5,), sample=10
+    )
+    assert "took longer" not in steady._repr_html_()
 
 
 async def test_a_researcher_that_cannot_work_is_an_error_not_a_table() -> None:
@@ -143,26 +180,33 @@ async def test_nonsense_is_refused_before_anything_runs(
         await sdr_kit.compare(made_up(5), half_a_second, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("sample", ["3", 3.0, None, [3]])
+async def test_a_sample_that_is_no_number_is_refused(sample: object) -> None:
+    said = r"sample is .*; it must be a whole number"
+    with pytest.raises(TypeError, match=said):
+        await sdr_kit.compare(made_up(5), quick, sample=sample)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=said):
+        calls(made_up(5), sample=sample)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a size is "):
+        await throughput_table(made_up(5), quick, sizes=(sample,))  # type: ignore[arg-type]
+
+
+async def test_whole_numbers_of_numpy_are_numbers() -> None:
+    comparison = await sdr_kit.compare(
+        made_up(9),
+        half_a_second,
+        concurrency=np.array([2, 3]),  # type: ignore[arg-type]
+        sample=np.int64(6),  # type: ignore[arg-type]
+    )
+    assert list(comparison.frame["concurrency"]) == [1, 2, 3]
+    assert list(comparison.frame["accounts"]) == [6, 6, 6]
+    with pytest.raises(TypeError, match="give several"):
+        calls(made_up(9), concurrency=np.int64(3))  # type: ignore[arg-type]
+
+
 def test_nothing_is_stored(tmp_path: Path) -> None:
     sdr_kit.run_sync(sdr_kit.compare(made_up(3), quick, sample=3))
     assert [path.name for path in tmp_path.iterdir()] == [".env"]
-
-
-def test_the_ideal_is_list_scheduling() -> None:
-    assert ideal_seconds([3, 1, 1, 1], concurrency=2) == 3
-    assert ideal_seconds([1, 1, 1, 3], concurrency=2) == 4
-    assert ideal_seconds([2, 2], concurrency=10) == 2
-    assert ideal_seconds([], concurrency=5) == 0
-
-
-def test_the_ideal_is_never_beaten_by_the_bounds_of_any_schedule() -> None:
-    rng = random.Random(0)
-    for _ in range(50):
-        latencies = [rng.random() for _ in range(rng.randint(1, 40))]
-        slots = rng.randint(1, 12)
-        ideal = ideal_seconds(latencies, concurrency=slots)
-        assert ideal >= max(max(latencies), sum(latencies) / slots) - 1e-9
-        assert ideal <= sum(latencies) / slots + max(latencies) + 1e-9
 
 
 async def test_the_chart_shows_the_measured_beside_the_ideal() -> None:
@@ -232,26 +276,6 @@ def test_the_calls_are_known_beforehand() -> None:
     assert calls(made_up(100), concurrency=(1, 4, 4), sample=3) == 2 * 3
     with pytest.raises(ValueError, match="sample is 0"):
         calls(made_up(3), sample=0)
-
-
-def test_a_batch_waits_for_its_slowest_and_pauses_before_the_next() -> None:
-    # Two batches of four, of two at once: 2 s each, and one pause.
-    assert batched_seconds([1] * 8, concurrency=2) == 4.5
-    assert batched_seconds([1] * 8, concurrency=2, pause=0.1) == 4.1
-    # Within a batch a free slot is refilled, but not from the next batch.
-    assert batched_seconds([3, 1, 1, 1], concurrency=2) == 3
-    assert batched_seconds([3, 1, 1, 1, 1], concurrency=2) == 4.5
-    assert batched_seconds([1, 2, 3], concurrency=1) == 6
-    assert batched_seconds([], concurrency=5) == 0
-
-
-def test_batches_are_never_faster_than_the_ideal() -> None:
-    rng = random.Random(0)
-    for _ in range(50):
-        latencies = [rng.random() for _ in range(rng.randint(1, 60))]
-        slots = rng.randint(1, 12)
-        batches = batched_seconds(latencies, concurrency=slots, pause=0)
-        assert batches >= ideal_seconds(latencies, concurrency=slots) - 1e-9
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 5])

@@ -14,10 +14,10 @@ import pytest
 import sdr_kit
 from sdr_kit import Account, Permanent, RateLimited, Settings, StopRun, Transient
 from sdr_kit.batch import Run
-from sdr_kit.benchmark import ideal_seconds
 from sdr_kit.engine import Engine
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.progress import Progress
+from sdr_kit.schedules import ideal_seconds
 from sdr_kit.tally import Tally
 from sdr_kit.worker import Researcher
 from sdr_kit.writer import UNCOMMITTED
