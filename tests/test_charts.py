@@ -209,6 +209,14 @@ def test_efficiency_is_the_share_of_the_speedup_in_the_concurrency() -> None:
     assert list(below.y) == pytest.approx([90, 90])
 
 
+@pytest.mark.parametrize(("speedup", "top"), [(0.9, 108), (1.5, 162)])
+def test_an_efficiency_above_all_is_not_cut_off(speedup: float, top: float) -> None:
+    frame = compared(1, 5)
+    frame.loc[1, "speedup"] = speedup * 5
+    axis = charts.speedup_figure(frame).layout.yaxis2
+    assert list(axis.range) == pytest.approx([0, top])
+
+
 def test_a_length_without_a_claim_has_no_bar_for_it() -> None:
     claim = traces(charts.sizes_figure(sized(10, 77)))["its claim"]
     assert list(claim.text) == ["3.0×", ""]
@@ -251,6 +259,18 @@ def test_a_very_long_attempt_does_not_squeeze_the_others() -> None:
     assert figure.layout.xaxis.range[1] == pytest.approx(4.5)
     assert "last bar: 4.4 s and more" in figure.layout.title.text
     assert traces(figure)["completed"].y[-1] == 1
+
+
+@pytest.mark.parametrize("seconds", [-1.0, -np.inf, np.inf, np.nan])
+def test_seconds_that_cannot_be_are_left_out(seconds: float) -> None:
+    attempts = attempted(20)
+    attempts.loc[[0, 3], "seconds"] = seconds
+    figure = charts.latency_figure(attempts)
+    bars = traces(figure)
+    assert sum(bars["completed"].y) + sum(bars["not completed"].y) == 20
+    assert "p50 0.50 s" in bars
+    attempts["seconds"] = seconds
+    assert charts.latency_figure(attempts).layout.annotations[0].visible
 
 
 def test_attempts_that_never_completed_have_a_distribution_too() -> None:
@@ -303,6 +323,8 @@ def test_a_timeline_is_bounded_though_an_account_is_refused_for_ever() -> None:
     ]
     figure = charts.timeline_figure(attempts_frame(refused))
     assert sum(len(trace.y) for trace in figure.data) <= 3 * 1000
+    assert traces(figure)["retrying"].base[-1] == 5000  # the last are shown
+    assert traces(figure)["retrying"].base[0] == 4001
     assert "4,000" not in figure.layout.title.text
 
 

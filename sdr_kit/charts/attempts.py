@@ -33,7 +33,7 @@ def latency_figure(attempts: pd.DataFrame) -> go.Figure:
 
     Args:
         attempts: One row an attempt: `seconds` and `outcome`, as `Run.attempts` has
-            them.
+            them. Seconds that are negative or infinite are left out.
 
     Returns:
         A histogram: x is seconds an attempt, y attempts; what did not complete is
@@ -41,7 +41,8 @@ def latency_figure(attempts: pd.DataFrame) -> go.Figure:
         all, if none did). What takes more than three times the p95 is counted in the
         last bar.
     """
-    known = attempts.reindex(columns=["seconds", "outcome"]).dropna(subset=["seconds"])
+    known = attempts.reindex(columns=["seconds", "outcome"])
+    known = known[known["seconds"].between(0, np.inf, inclusive="left")]
     seconds = known["seconds"].to_numpy(float)
     completed = (known["outcome"] == "completed").to_numpy(bool)
     measured = seconds[completed] if completed.any() else seconds

@@ -72,7 +72,8 @@ def speedup_figure(frame: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(tickvals=at_once, rangemode="tozero")
     figure.update_xaxes(title=_AT_ONCE, row=2, col=1)
     figure.update_yaxes(title="speedup (×)", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title="efficiency (%)", range=[0, 108], row=2, col=1)
+    top = 1.08 * max([100, *(each.max() for each in shares if each.notna().any())])
+    figure.update_yaxes(title="efficiency (%)", range=[0, top], row=2, col=1)
     return styled(
         figure,
         "Speedup and efficiency against concurrency",
