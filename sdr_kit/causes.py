@@ -269,7 +269,9 @@ _MEANINGS: tuple[_Meaning, ...] = (
         advice="Take the exit or the cancellation out of its code, then retry.",
     ),
     _Meaning(
-        says=re.compile(r"^\w+(?:Error|Exception|Warning|Interrupt)\b"),
+        says=re.compile(
+            r"^\w+(?:Error|Exception|Warning|Interrupt)\b|\(in \S+, line \d+\)$"
+        ),
         meaning="The researcher's own code failed with these accounts.",
         advice="Read the message, mend the function, run its cell again and start "
         "the list anew; retrying the same code fails in the same way.",

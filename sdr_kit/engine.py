@@ -37,12 +37,15 @@ from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.tally import Tally
 from sdr_kit.watch import Watch
-from sdr_kit.words import duration
+from sdr_kit.words import counted, duration
 from sdr_kit.worker import Researcher, RetryPolicy, Work, attempt, caller
 from sdr_kit.writer import Writer
 
 logger = logging.getLogger(__name__)
 
+CANCEL_AGAIN_SECONDS = (
+    5.0  # time to clean up, before who swallows it is cancelled again
+)
 BREATH_SECONDS = 0.02  # a researcher that never suspends may keep the loop so long
 
 
@@ -116,6 +119,7 @@ class Engine:
         self._workers: dict[asyncio.Task[None], Work | None] = {}
         self._wake: asyncio.TimerHandle | None = None
         self._sampling: asyncio.TimerHandle | None = None
+        self._cancelling: asyncio.TimerHandle | None = None
         self._writer = Writer(store, job_id, on_commit=self._committed)
         self._starved = False  # whether the writer kept a worker from going on
         self._tasks: asyncio.TaskGroup | None = None  # while accounts are worked on
@@ -184,8 +188,16 @@ class Engine:
         """Ends the run; accounts in flight return to pending."""
         self._close("cancelled", "Cancelled.")
         self._opening.cancel()
+        self._cancel_workers(CANCEL_AGAIN_SECONDS)
+
+    def _cancel_workers(self, patience: float) -> None:
+        """Cancels what is at work, and again later what has swallowed it."""
         for worker in self._workers:
             worker.cancel()
+        if self._workers:
+            self._cancelling = asyncio.get_running_loop().call_later(
+                patience, self._cancel_workers, 2 * patience
+            )
 
     # The run.
 
@@ -248,7 +260,7 @@ class Engine:
         finally:
             self._tasks = None
             self._watch.stop()
-            for timer in (self._wake, self._sampling):
+            for timer in (self._wake, self._sampling, self._cancelling):
                 if timer is not None:
                     timer.cancel()
             self._ended_at = self._clock()
@@ -371,6 +383,7 @@ class Engine:
             seconds=record.seconds,
             retry_after=None if verdict is None else verdict.retry_after,
             message="" if verdict is None else verdict.message,
+            about=work.account.company_name,
         )
         if self._gate.in_outage and not was_in_outage:
             self._feed.forgive(now)
@@ -469,6 +482,9 @@ class Engine:
     def _state(self) -> tuple[State, str | None]:
         if self._over:
             return self._end or ("finished", None)
+        if self._end is not None and self.at_work:
+            left = counted(len(self.at_work), "account")
+            return "running", f"{self._end[1]} It ends when {left} at work have ended."
         if self._gate.paused:
             return "paused", self._gate.question
         hold = self._gate.hold
@@ -477,7 +493,7 @@ class Engine:
         what = "is down" if hold.kind == "outage" else "asks to wait"
         seconds = hold.until - self._clock()
         then = f"in {duration(seconds)}" if seconds > 0 else "now"
-        said = f"It said: {hold.reason}"
+        said = f"The last failure: {hold.reason}"
         return "held", f"The provider {what}; one account goes ahead {then}. {said}"
 
     def _sample(self) -> None:

@@ -154,6 +154,7 @@ class Gate:
         seconds: float = 0.0,
         retry_after: float | None = None,
         message: str = "",
+        about: str = "",
     ) -> None:
         """Gives the slot back and learns from how the attempt ended.
 
@@ -164,6 +165,7 @@ class Gate:
             seconds: How long the attempt took.
             retry_after: Seconds the provider asked to wait, if it did.
             message: The failure in plain words, for the reason of a hold.
+            about: The account's name, which tells no two failures apart.
         """
         self.in_flight -= 1
         current = ticket > self._round_began
@@ -172,7 +174,7 @@ class Gate:
             self.answered_at = now
         if outcome in ("completed", "permanent"):
             self._answered(now, current=current)
-            self._notice_same_failure(message if outcome == "permanent" else "")
+            self._notice_same_failure(message if outcome == "permanent" else "", about)
         elif outcome == "rate_limited":
             self._failures_in_a_row = 0
             self._refusal_seconds = max(seconds, self._refusal_seconds / 2)
@@ -282,15 +284,18 @@ class Gate:
             self._ask(
                 f"The provider has not taken a call for {now - hold.since:.0f} s and "
                 f"the next try would be in {hold.until - now:.0f} s, past the "
-                f"{self._max_hold:.0f} s of MAX_HOLD_SECONDS. It said: {message}"
+                f"{self._max_hold:.0f} s of MAX_HOLD_SECONDS. The last failure: "
+                f"{message}"
             )
 
-    def _notice_same_failure(self, message: str) -> None:
+    def _notice_same_failure(self, message: str, about: str) -> None:
         """Asks when account after account fails in the same way.
 
-        Words with digits are left out of the comparison: request ids differ.
+        The account's name and words with digits are left out of the comparison:
+        request ids differ.
         """
-        gist = _WORD_WITH_DIGIT.sub("#", message)
+        gist = message.replace(about, "#") if about else message
+        gist = _WORD_WITH_DIGIT.sub("#", gist)
         known, count = self._same_failure
         self._same_failure = (gist, count + 1 if gist == known else 1)
         if not gist or gist in self._tolerated:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -222,8 +223,12 @@ async def attempt(research: AsyncResearcher, account: Account) -> Research | Ver
         return Verdict(kind="permanent", message="The researcher cancelled itself.")
     except SystemExit:  # it would end the loop, and with it everybody's run
         return Verdict(kind="permanent", message="The researcher called exit().")
-    except (KeyboardInterrupt, GeneratorExit):  # meant for us
-        raise
+    except (KeyboardInterrupt, GeneratorExit) as error:
+        # On the main thread it is a person's Ctrl-C. No signal comes to a job's thread.
+        on_main = threading.current_thread() is threading.main_thread()
+        if on_main or isinstance(error, GeneratorExit):
+            raise
+        return classify(error)
     except BaseException as error:  # noqa: BLE001 (one account's failure is a value)
         return classify(error)  # a panic of a library in Rust is no Exception
     return answer if isinstance(answer, Research) else _as_research(answer)

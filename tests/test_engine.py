@@ -1036,3 +1036,23 @@ async def test_who_is_cancelled_before_it_could_begin_leaves_no_trace() -> None:
     seen = await watched.run((0.5, resize_and_cancel))
     assert (seen[-1].running, seen[-1].in_flight, seen[-1].pending) == (0, 0, 20)
     assert len(watched.store.attempts(watched.job_id)) == 2
+
+
+async def test_a_cancelled_run_says_whom_it_waits_for_and_cancels_them_again() -> None:
+    swallowed = 0
+
+    async def stubborn(_account: Account) -> dict[str, str]:
+        nonlocal swallowed
+        while swallowed < 3:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                swallowed += 1
+        return {}
+
+    case = Watched(1, stubborn, limit=1)
+    seen = await case.run((1.0, lambda: case.engine.cancel()))
+    assert swallowed == 3
+    waiting = [each.reason for each in seen if each.reason and not each.ended]
+    assert "1 account at work" in waiting[0]
+    assert seen[-1].seconds == pytest.approx(1 + 5 + 10)

@@ -451,7 +451,7 @@ def test_a_hold_past_the_bound_becomes_a_question(asked: float) -> None:
     assert it.wait(asked) == math.inf
     assert it.question is not None
     assert "MAX_HOLD_SECONDS" in it.question
-    assert it.question.endswith("It said: full")
+    assert it.question.endswith("The last failure: full")
     it.resume(100.0)
     assert not it.paused
     assert it.question is None
@@ -656,3 +656,17 @@ def test_whatever_happens_limit_gap_and_retry_after_are_kept(seed: int) -> None:
             watch.tickets.append(it.start(watch.now))
     assert len(watch.tickets) == 7
     assert it.hold is None
+
+
+def test_failures_that_differ_in_the_accounts_name_only_are_the_same() -> None:
+    it = gate(5)
+    for number in range(SAME_FAILURES):
+        name = f"Acme {'x' * number}"
+        it.end(
+            it.start(0.0),
+            "permanent",
+            now=0.0,
+            message=f"page gone for {name}",
+            about=name,
+        )
+    assert it.question is not None

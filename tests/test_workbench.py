@@ -820,3 +820,14 @@ def test_a_question_is_taken_back_when_it_would_be_another_one() -> None:
         assert question.layout.display is None
         setattr(control, trait, 0)
         assert question.layout.display == "none"
+
+
+def test_a_researcher_that_raises_an_interrupt_fails_its_account_only() -> None:
+    async def research(account: Account) -> dict[str, str]:
+        if account.position == 1:
+            raise KeyboardInterrupt
+        return {}
+
+    workbench = ran(panel(4, researcher=research))
+    assert "3 completed" in shown(workbench)
+    assert "1 failed" in shown(workbench)

@@ -69,6 +69,8 @@ def styled(figure: go.Figure, title: str, *, height: int, empty: str = "") -> go
             "font": {"color": "#FFFFFF", "family": _FONT, "size": 13},
             "align": "left",
         },
+        # Account names stay here: no button that uploads the chart.
+        modebar={"remove": ["sendChartToCloud", "sendDataToCloud"]},
         height=height,
         autosize=True,
         annotations=[
@@ -122,7 +124,8 @@ def hover_text(text: object) -> str:
 def as_widget(figure: go.Figure) -> go.FigureWidget:
     """Makes a figure a widget, which follows the width of its page."""
     widget = go.FigureWidget(figure)
-    widget._config = {**widget._config, "responsive": True}
+    ours = {"responsive": True, "displaylogo": False, "showSendToCloud": False}
+    widget._config = {**widget._config, **ours}
     return widget
 
 

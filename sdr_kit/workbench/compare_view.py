@@ -203,6 +203,7 @@ class CompareView:
     def _show(self, comparison: Comparison) -> None:
         self._comparison = comparison
         table = comparison._repr_html_()
+        table = table.replace("<table", '<table aria-label="Comparison"', 1)
         self._table.value = markup.block(f'<div class="wide">{table}</div>')
         replace(self._chart, [as_widget(self._figure.value(comparison.frame))])
         show(self._figure, visible=True)

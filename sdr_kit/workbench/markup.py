@@ -178,7 +178,8 @@ def cause(of: Cause, names: Sequence[str]) -> str:
 COMPARE = block(
     "<p>Researches a sample one by one, then several at a time, and keeps nothing. "
     "Beside what is measured stand the best that anyone could reach with these "
-    "latencies, and batches that wait for their slowest account.</p>"
+    "latencies, and batches that wait for their slowest account and then pause for "
+    "half a second (less where the sandbox compresses time).</p>"
 )
 
 

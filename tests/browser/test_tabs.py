@@ -38,6 +38,7 @@ LIST = (
 def assert_clean(notebook: Notebook, panel: Panel) -> None:
     assert panel.problems_of_layout() == []
     assert panel.nameless() == []
+    assert notebook.page.locator("[data-title*='Share']").count() == 0
     assert notebook.complaints == []
     assert notebook.strangers == []
 
