@@ -28,6 +28,7 @@ SLIDES = 12
 
 SETUP = """
 import asyncio, time
+import pandas  # what loading a list costs is not what importing pandas costs
 import sdr_kit
 
 async def research(account):
