@@ -43,9 +43,7 @@ from sdr_kit.writer import Writer
 
 logger = logging.getLogger(__name__)
 
-CANCEL_AGAIN_SECONDS = (
-    5.0  # time to clean up, before who swallows it is cancelled again
-)
+CANCEL_AGAIN_SECONDS = 5.0  # time to clean up; who goes on then is cancelled again
 BREATH_SECONDS = 0.02  # a researcher that never suspends may keep the loop so long
 
 
