@@ -7,7 +7,6 @@ import selectors
 import threading
 from typing import Any
 
-
 THREAD_SECONDS = 0.002
 
 
