@@ -36,6 +36,7 @@ NESTED_COLUMNS = (
 QUOTE_CHARACTERS = 1_000  # a quote proves a fact; a page is not kept
 ADDRESS_CHARACTERS = 2_000  # what browsers agree on; a longer one is no source
 RAW_CHARACTERS = 20_000  # of an answer that did not fit
+_SPECIAL = frozenset({"tier", "priority_score", "cost_usd"})
 _PANDAS_BLANKS = ("NAType", "NaTType")  # by name: pandas need not be imported here
 # A host, no spaces, and nothing with which an address could leave an attribute.
 _WEB_ADDRESS = re.compile(r"(?i)https?://[^\s<>\"\\\x00-\x20/?#][^\s<>\"\\\x00-\x20]*")
@@ -206,14 +207,14 @@ class Research:
 
     def __post_init__(self) -> None:
         _check_scores(self.tier, self.priority_score)
-        if self.usage is not None and self.usage.cost_usd is not None:
-            object.__setattr__(self, "cost_usd", self.usage.cost_usd)
-        if self.cost_usd is not None and not 0 <= self.cost_usd < math.inf:
-            raise ValueError(f"cost_usd is {self.cost_usd!r}; it must be 0 or more")
         # A numpy integer or a Decimal passes the checks and cannot be stored.
         if self.priority_score is not None:
             object.__setattr__(self, "priority_score", int(self.priority_score))
-        if self.cost_usd is not None:
+        if self.usage is not None and self.usage.cost_usd is not None:
+            object.__setattr__(self, "cost_usd", self.usage.cost_usd)
+        elif self.cost_usd is not None:
+            if not 0 <= self.cost_usd < math.inf:
+                raise ValueError(f"cost_usd is {self.cost_usd!r}; it must be 0 or more")
             object.__setattr__(self, "cost_usd", float(self.cost_usd))
         object.__setattr__(self, "fields", _plain_columns(self.fields))
         if self.evidence:
@@ -222,9 +223,10 @@ class Research:
     @property
     def spent(self) -> Usage | None:
         """What the call took, with its cost, whichever of the two says it."""
-        if self.cost_usd is None or (self.usage and self.usage.cost_usd is not None):
-            return self.usage
-        return replace(self.usage or Usage(), cost_usd=self.cost_usd)
+        usage = self.usage
+        if self.cost_usd is None or (usage and usage.cost_usd is not None):
+            return usage
+        return replace(usage or Usage(), cost_usd=self.cost_usd)
 
     def without_call(self) -> Research:
         """Gives what was found alone; what the call took belongs to the attempt."""
@@ -251,9 +253,11 @@ class Research:
                 value cannot be kept.
         """
         columns = _columns(answer)
-        tier = _maybe_special(columns, "tier")
-        priority = _maybe_special(columns, "priority_score")
-        cost = _maybe_special(columns, "cost_usd")
+        tier = priority = cost = None
+        if not _SPECIAL.isdisjoint(columns):
+            tier = _maybe_special(columns, "tier")
+            priority = _maybe_special(columns, "priority_score")
+            cost = _maybe_special(columns, "cost_usd")
         if not _FLAT.issuperset(map(type, columns.values())):
             columns = _flattened(columns)
         return cls(
@@ -327,17 +331,17 @@ class Outcome:
     raw: str | None = None
 
     def __post_init__(self) -> None:
-        if self.cost_usd is None and self.research is not None:
-            object.__setattr__(self, "cost_usd", self.research.cost_usd)
-        if self.raw is not None:
-            object.__setattr__(self, "raw", str(plain(self.raw))[:RAW_CHARACTERS])
-        completed = self.status == "completed"
-        if completed != (self.research is not None) or completed != (
+        completed, research = self.status == "completed", self.research
+        if completed != (research is not None) or completed != (
             self.error_kind is None
         ):
             raise ValueError(
                 "a completed outcome carries research, a failed one an error_kind"
             )
+        if research and self.cost_usd is None and research.cost_usd is not None:
+            object.__setattr__(self, "cost_usd", research.cost_usd)
+        if self.raw is not None:
+            object.__setattr__(self, "raw", str(plain(self.raw))[:RAW_CHARACTERS])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -530,8 +534,9 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
+        ours = type(value) is str and value.isascii()
         # Half an emoji, from an answer that was cut, can be neither stored nor shown.
-        return value.encode("utf-8", "replace").decode()
+        return value if ours else value.encode("utf-8", "replace").decode()
     if type(value) is int:
         str(value)  # as JSON will: raises when there are thousands of digits
         return value

@@ -316,7 +316,9 @@ async def test_every_attempt_is_recorded() -> None:
     run = await sdr_kit.process(made_up(5), research, settings=settings)
     assert list(run.attempts.columns) == [
         *("position", "number", "started", "seconds", "outcome"),
-        *("http_status", "waited", "message"),
+        *("http_status", "waited", "message", "request_id"),
+        *("input_tokens", "output_tokens", "searches", "cost_usd"),
+        *("requests_remaining", "tokens_remaining"),
     ]
     assert list(run.attempts["outcome"]) == ["transient", "completed"] * 5
     assert (run.attempts["seconds"] >= 0.009).all()
