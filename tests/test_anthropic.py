@@ -239,5 +239,5 @@ def test_settings_say_what_is_not_passed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_brief_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match="there is no brief nothing-of-the-kind"):
         AnthropicResearcher("nothing-of-the-kind", api_key=KEY)

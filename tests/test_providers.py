@@ -279,6 +279,10 @@ ANTHROPIC_LIMITS = {
 }
 
 
+def reset_in(seconds: float) -> dict[str, float]:
+    return {"requests_reset_seconds": seconds}
+
+
 @pytest.mark.parametrize(
     ("headers", "limits"),
     [
@@ -306,9 +310,15 @@ ANTHROPIC_LIMITS = {
         ),
         ({"x-ratelimit-remaining-requests": "0"}, RateLimits(requests_remaining=0)),
         ({"x-ratelimit-remaining-requests": "many"}, None),
+        ({"x-ratelimit-reset-requests": "1h2m3.5s"}, RateLimits(**reset_in(3723.5))),
+        ({"x-ratelimit-reset-requests": "20ms"}, RateLimits(**reset_in(0.02))),
+        ({"x-ratelimit-reset-requests": "1.5"}, RateLimits(**reset_in(1.5))),
+        ({"x-ratelimit-reset-requests": "soon 5s"}, None),
+        ({"x-ratelimit-reset-requests": "9" * 400 + "s"}, None),
+        ({"anthropic-ratelimit-requests-reset": "2026-13-45T99:00:00Z"}, None),
         ({}, None),
     ],
-    ids=["openai", "anthropic", "one", "nonsense", "none"],
+    ids=range(11),
 )
 async def test_what_remains_is_read_from_answers_and_refusals(
     server: RawServer,
@@ -322,6 +332,15 @@ async def test_what_remains_is_read_from_answers_and_refusals(
     act = answer(b"{}", status=429, headers=headers)
     verdict = await failure(server, speaker, researcher, act)
     assert verdict.limits == limits
+
+
+async def test_a_request_id_in_the_body_is_kept_as_well(
+    server: RawServer, speaker: Speaker, researcher: ProviderResearcher
+) -> None:
+    act = answer(anthropic_problem("max_tokens: no"), status=400)
+    verdict = await failure(server, speaker, researcher, act)
+    assert verdict.request_id == "req_body"
+    assert "request req_body" in verdict.message
 
 
 async def test_an_answer_that_does_not_fit_is_asked_for_once_more(
@@ -528,7 +547,7 @@ async def test_the_key_appears_nowhere(
     echoes = [json.dumps(body).replace("Hm.", KEY) for _, body, _ in _documents()]
     acts = [answer(echo.encode(), status=200) for echo in echoes]
     acts += [
-        answer(openai_problem(KEY, KEY, KEY), status=status, headers={"x-note": "x"})
+        answer(openai_problem(KEY, KEY, KEY), status=status, headers={"x-note": KEY})
         for status in (400, 401, 403, 404, 408, 429, 500, 529)
     ]
     acts += [hang_up, reset, answer(speaker.says(json.dumps({"summary": KEY})))]

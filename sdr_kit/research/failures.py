@@ -25,6 +25,7 @@ from sdr_kit.research.reply import Reply
 
 MAX_DETAIL_CHARACTERS = 300  # of what a provider says; leaves room for the rest
 MAX_ID_CHARACTERS = 100
+WAITS = ("retry-after", "retry-after-ms", "date")
 REQUEST_IDS = ("x-request-id", "request-id")
 
 _ERRORS: dict[str, type[SdrKitError]] = {
@@ -65,17 +66,18 @@ class Failures:
     def refused(self, response: httpx.Response) -> Refused:
         """Gives what an answer other than 2xx means.
 
-        The cause carries status and headers for `errors.classify`, and nothing else of
-        the exchange: the request holds the key, and some answers repeat it.
+        The cause carries the status and when to come back, for `errors.classify`, and
+        nothing else: the request holds the key, and some answers repeat it.
         """
         problem = _problem_of(response)
         status = response.status_code
         kind = kind_of_refusal(problem, status, response.headers)
+        request_id = request_id_of(response) or problem.request_id
         said = self.says(
             problem.message,
             status=status,
             code=problem.code,
-            request_id=request_id_of(response),
+            request_id=request_id,
             hint=self._hint(status, problem) if kind == "stop" else "",
         )
         error: SdrKitError
@@ -88,9 +90,9 @@ class Failures:
         error.__cause__ = httpx.HTTPStatusError(
             f"HTTP {status}",
             request=bare,
-            response=httpx.Response(status, headers=response.headers, request=bare),
+            response=httpx.Response(status, headers=_waits(response), request=bare),
         )
-        return Refused(status, problem, error)
+        return Refused(status, problem, error.about(request_id=request_id))
 
     def failed(self, reply: Reply, response: httpx.Response) -> SdrKitError:
         """Gives what a reply means that was sent with 200 and is no answer."""
@@ -131,6 +133,7 @@ class Failures:
         detail = self.without_key(detail)
         if len(detail) > MAX_DETAIL_CHARACTERS:
             detail = detail[: MAX_DETAIL_CHARACTERS - 1] + "…"
+        request_id = (request_id or "")[:MAX_ID_CHARACTERS]
         notes = (
             f"HTTP {status}" if status else "",
             self.without_key(code)[:MAX_ID_CHARACTERS],
@@ -158,6 +161,10 @@ def request_id_of(response: httpx.Response) -> str | None:
         if name in response.headers:
             return response.headers[name][:MAX_ID_CHARACTERS]
     return None
+
+
+def _waits(response: httpx.Response) -> dict[str, str]:
+    return {name: response.headers[name] for name in WAITS if name in response.headers}
 
 
 def _problem_of(response: httpx.Response) -> Problem:

@@ -25,7 +25,8 @@ import httpx
 
 from sdr_kit.account import Account, RateLimits, Research, Usage
 from sdr_kit.errors import Permanent, SdrKitError, Transient
-from sdr_kit.research.brief import AnswerError, Brief
+from sdr_kit.research.answer import AnswerError
+from sdr_kit.research.brief import Brief
 from sdr_kit.research.client import ReadyMadeResearcher
 from sdr_kit.research.endpoint import Endpoint
 from sdr_kit.research.failures import Failures, Refused, document, request_id_of

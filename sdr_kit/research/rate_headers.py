@@ -86,7 +86,8 @@ def _until(value: str | None, headers: Mapping[str, str]) -> float | None:
         return seconds
     parts = _PART.findall(value)
     if parts and "".join(map("".join, parts)) == value:
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+        return seconds if seconds < math.inf else None
     try:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:

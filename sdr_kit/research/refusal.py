@@ -69,11 +69,13 @@ class Problem:
         message: In its words; may be empty.
         codes: How it calls it, the most telling first.
         status: The HTTP status that the body names; None when it names none.
+        request_id: What the provider calls the request, as Anthropic says it here too.
     """
 
     message: str = ""
     codes: tuple[str, ...] = ()
     status: int | None = None
+    request_id: str | None = None
 
     @property
     def code(self) -> str:
@@ -98,11 +100,12 @@ def maybe_problem(body: object) -> Problem | None:
     code = inner.get("code")
     details = table(inner.get("details"))
     codes = (words(details.get("error_code")), words(code), words(inner.get("type")))
-    numeric = words(code).isdigit() and 400 <= int(words(code)) <= 599
+    numeric = re.fullmatch("[45][0-9][0-9]", words(code))
     return Problem(
         message=words(inner.get("message")),
         codes=tuple(each for each in codes if each),
         status=int(words(code)) if numeric else None,
+        request_id=words(known.get("request_id")) or None,
     )
 
 
