@@ -111,6 +111,13 @@ async def test_the_answer_may_also_be_a_text_in_pieces(
     assert len(server.exchanges) == 1
 
 
+async def test_the_tool_may_be_called_by_another_name(
+    server: RawServer, researcher: AnthropicResearcher
+) -> None:
+    server.on(MESSAGES.path, answer(said(*SEARCHED, {**REPORT, "name": "Report"})))
+    assert (await researcher(ACME)).tier == "A"
+
+
 async def test_asked_once_more_it_is_forced_to_report(
     server: RawServer, researcher: AnthropicResearcher
 ) -> None:

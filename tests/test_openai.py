@@ -423,6 +423,12 @@ async def test_other_items_than_the_last_message_are_passed_over(
         assert (await researcher(ACME)).tier == "A"
 
 
+async def test_a_text_beside_the_output_will_do(server: RawServer) -> None:
+    server.on(RESPONSES.path, answer({"output_text": FITS}))
+    async with RESPONSES.open(server) as researcher:
+        assert (await researcher(ACME)).tier == "A"
+
+
 def searching(*statuses: str) -> dict[str, Any]:
     body = responses_says(FITS)
     calls = [{"type": "web_search_call", "status": each} for each in statuses]

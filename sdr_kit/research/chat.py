@@ -11,8 +11,13 @@ from typing import Any
 
 from sdr_kit.account import Usage
 from sdr_kit.research.loose import amount, count, rows, table, words
-from sdr_kit.research.refusal import kind_of_problem, maybe_problem
-from sdr_kit.research.reply import Ask, Failure, Reply, not_of_the_format
+from sdr_kit.research.reply import (
+    Ask,
+    Failure,
+    Reply,
+    maybe_failure,
+    not_of_the_format,
+)
 from sdr_kit.research.responses import SCHEMA_NAME
 
 SEARCHES = ":online"  # at the end of the names of models that search the web
@@ -65,7 +70,10 @@ class Chat:
         known = table(body)
         choices = rows(known.get("choices"))
         choice = choices[0] if choices else {}
-        failure = _maybe_failure(known, choice)
+        # A gateway that lost its model in mid-answer says so here, with status 200.
+        failure = (
+            maybe_failure(known) or maybe_failure(choice) or _maybe_cut_off(choice)
+        )
         if failure is None and not isinstance(choice.get("message"), dict):
             return not_of_the_format("Chat Completions", "no message")
         message = table(choice.get("message"))
@@ -93,14 +101,7 @@ def _text(content: object) -> str:
     return words(content) or "".join(words(each.get("text")) for each in rows(content))
 
 
-def _maybe_failure(body: dict[str, Any], choice: dict[str, Any]) -> Failure | None:
-    # A gateway that lost its model in mid-answer says so here, with status 200.
-    for place in (body, choice):
-        problem = maybe_problem(place) if place.get("error") else None
-        if problem is not None:
-            kind = kind_of_problem(problem)
-            said = problem.message or "an error without words"
-            return Failure(kind=kind, message=said, code=problem.code)
+def _maybe_cut_off(choice: dict[str, Any]) -> Failure | None:
     reason = words(choice.get("finish_reason"))
     if reason in _TRUNCATED:
         message = f"incomplete answer ({_TRUNCATED[reason]})"

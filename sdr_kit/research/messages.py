@@ -17,8 +17,13 @@ from typing import Any
 
 from sdr_kit.account import Usage
 from sdr_kit.research.loose import count, listed, rows, table, words
-from sdr_kit.research.refusal import kind_of_problem, maybe_problem
-from sdr_kit.research.reply import Ask, Failure, Reply, not_of_the_format
+from sdr_kit.research.reply import (
+    Ask,
+    Failure,
+    Reply,
+    maybe_failure,
+    not_of_the_format,
+)
 
 VERSION = "2023-06-01"
 TOOL = "report"
@@ -94,7 +99,7 @@ class Messages:
         known = table(body)
         content = known.get("content")
         stopped = words(known.get("stop_reason"))
-        failure = _maybe_failure(known, stopped)
+        failure = maybe_failure(known) or _maybe_cut_off(known, stopped)
         if not listed(content) and failure is None:
             return not_of_the_format("Messages", "no content")
         blocks = rows(content)
@@ -113,13 +118,7 @@ class Messages:
         )
 
 
-def _maybe_failure(body: dict[str, Any], stopped: str) -> Failure | None:
-    if body.get("error"):
-        problem = maybe_problem(body)
-        if problem is not None:
-            kind = kind_of_problem(problem)
-            said = problem.message or "an error without words"
-            return Failure(kind=kind, message=said, code=problem.code)
+def _maybe_cut_off(body: dict[str, Any], stopped: str) -> Failure | None:
     if stopped not in _STOPPED:
         return None
     why = words(table(body.get("stop_details")).get("explanation"))
@@ -130,12 +129,12 @@ def _maybe_failure(body: dict[str, Any], stopped: str) -> Failure | None:
 def _answer(blocks: list[dict[str, Any]]) -> str:
     """Gives the input of the last call of the tool, or else the last text.
 
-    A text is in pieces where pages are cited; what stands before a search is
-    commentary.
+    There is no other tool of ours, so whatever the model calls it, it is meant. A text
+    is in pieces where pages are cited; what stands before a search is commentary.
     """
     text = ""
     for block in reversed(blocks):
-        if block.get("type") == "tool_use" and block.get("name") == TOOL:
+        if block.get("type") == "tool_use":
             return json.dumps(block.get("input"))
     for block in blocks:
         kind = block.get("type")

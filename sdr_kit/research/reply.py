@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sdr_kit.account import ErrorKind, Usage
+from sdr_kit.research.refusal import kind_of_problem, maybe_problem
 
 NOTHING = Usage()
 JSON_ONLY = """
@@ -107,6 +108,18 @@ class Format(Protocol):
 
     def resumed(self, request: dict[str, Any], reply: Reply) -> dict[str, Any]:
         """Writes the request that lets a paused turn go on."""
+
+
+def maybe_failure(part: dict[str, Any]) -> Failure | None:
+    """Finds an error that stands in a body, or a part of one, with status 200."""
+    problem = maybe_problem(part) if part.get("error") else None
+    if problem is None:
+        return None
+    return Failure(
+        kind=kind_of_problem(problem),
+        message=problem.message or "an error without words",
+        code=problem.code,
+    )
 
 
 def not_of_the_format(name: str, what: str) -> Reply:

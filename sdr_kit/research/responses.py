@@ -9,8 +9,13 @@ from typing import Any
 
 from sdr_kit.account import Usage
 from sdr_kit.research.loose import amount, count, listed, rows, table, words
-from sdr_kit.research.refusal import Problem, kind_of_problem, maybe_problem
-from sdr_kit.research.reply import Ask, Failure, Reply, not_of_the_format
+from sdr_kit.research.reply import (
+    Ask,
+    Failure,
+    Reply,
+    maybe_failure,
+    not_of_the_format,
+)
 
 SCHEMA_NAME = "account_research"
 
@@ -53,8 +58,9 @@ class Responses:
         known = table(body)
         output = known.get("output")
         status = words(known.get("status"))
-        failure = _maybe_failure(known, status)
-        if not listed(output) and failure is None:
+        failure = maybe_failure(known) or _maybe_unfinished(known, status)
+        together = words(known.get("output_text"))  # as some servers send it
+        if not listed(output) and not together and failure is None:
             return not_of_the_format("Responses", "no output")
         items = rows(output)
         calls = [item for item in items if item.get("type") == "web_search_call"]
@@ -64,7 +70,7 @@ class Responses:
             failure = Failure(kind="permanent", message=f"the model refused: {refusal}")
         usage = table(known.get("usage"))
         return Reply(
-            text=text,
+            text=text or together,
             usage=Usage(
                 input_tokens=count(usage.get("input_tokens")),
                 output_tokens=count(usage.get("output_tokens")),
@@ -80,22 +86,15 @@ class Responses:
         )
 
 
-def _maybe_failure(body: dict[str, Any], status: str) -> Failure | None:
-    if status == "incomplete":
-        reason = words(table(body.get("incomplete_details")).get("reason"))
-        message = f"incomplete answer ({reason or 'no reason given'})"
-        return Failure(kind="permanent", message=message)
-    problem = maybe_problem(body) if body.get("error") else None
-    # Compatible servers leave the status out when all went well.
-    if problem is None and status in ("completed", ""):
+def _maybe_unfinished(body: dict[str, Any], status: str) -> Failure | None:
+    """Says why it is not complete. Compatible servers leave the status out."""
+    if status in ("completed", ""):
         return None
-    problem = problem or Problem()
-    kind = kind_of_problem(problem)
-    return Failure(
-        kind=kind,
-        message=problem.message or f"status {status}",
-        code=problem.code,
-    )
+    if status != "incomplete":
+        return Failure(kind="transient", message=f"status {status}")
+    reason = words(table(body.get("incomplete_details")).get("reason"))
+    message = f"incomplete answer ({reason or 'no reason given'})"
+    return Failure(kind="permanent", message=message)
 
 
 def _is_search(call: dict[str, Any]) -> bool:
