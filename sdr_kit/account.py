@@ -206,7 +206,8 @@ class Research:
     request_id: str | None = None
 
     def __post_init__(self) -> None:
-        _check_scores(self.tier, self.priority_score)
+        if self.tier is not None or self.priority_score is not None:
+            _check_scores(self.tier, self.priority_score)
         # A numpy integer or a Decimal passes the checks and cannot be stored.
         if self.priority_score is not None:
             object.__setattr__(self, "priority_score", int(self.priority_score))

@@ -77,10 +77,12 @@ class Tally:
                 self.usage += attempt.usage
         if not outcomes:
             return
-        found = [each.research for each in outcomes if each.research is not None]
-        completed, failed = self.counts
-        self.counts = (completed + len(found), failed + len(outcomes) - len(found))
-        seconds = sum(each.seconds for each in outcomes)
+        (completed, failed), seconds = self.counts, 0.0
+        for outcome in outcomes:
+            seconds += outcome.seconds
+            completed += outcome.research is not None
+            failed += outcome.research is None
+        self.counts = (completed, failed)
         self.rate.add(now, accounts=len(outcomes), latency=seconds / len(outcomes))
 
     def summary(self, *, seconds: float, stopped: str | None) -> RunSummary:

@@ -84,21 +84,23 @@ class Work:
         seconds = ended - self.started
         self.attempts += 1
         self.seconds += seconds
-        verdict = result if isinstance(result, Verdict) else None
-        usage = result.spent if isinstance(result, Research) else None
-        if verdict is not None:
-            usage = verdict.usage
+        status = message = usage = None
+        if isinstance(result, Verdict):
+            status, message, usage = result.http_status, result.message, result.usage
+        elif result is not None:
+            usage = result.usage if result.cost_usd is None else result.spent
         if usage is not None:
             self.cost_usd = sum_of_costs(self.cost_usd, usage.cost_usd)
+        waited = self.started - self.ready_at
         return Attempt(
             position=self.account.position,
             number=self.attempts,
             started=self.started - began,
             seconds=seconds,
             outcome=outcome,
-            http_status=None if verdict is None else verdict.http_status,
-            waited=max(0.0, self.started - self.ready_at),
-            message=None if verdict is None else verdict.message,
+            http_status=status,
+            waited=waited if waited > 0 else 0.0,
+            message=message,
             usage=usage,
             limits=None if result is None else result.limits,
             request_id=None if result is None else result.request_id,
