@@ -8,7 +8,8 @@ files can be given it.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -125,8 +126,11 @@ def account_row(job_id: int, account: Account) -> tuple[Any, ...]:
 
 
 def attempt_row(job_id: int, attempt: Attempt) -> tuple[Any, ...]:
-    """Gives the row of `attempts` for an attempt of a job."""
-    return (
+    """Gives the row of `attempts` for an attempt of a job.
+
+    It ends before the columns about the call when nothing is known of that.
+    """
+    row = (
         job_id,
         attempt.position,
         attempt.number,
@@ -136,16 +140,27 @@ def attempt_row(job_id: int, attempt: Attempt) -> tuple[Any, ...]:
         attempt.http_status,
         attempt.waited,
         attempt.message,
-        *_usage_cells(attempt.usage),
-        attempt.request_id,
-        _maybe_json(attempt.limits),
+    )
+    usage, limits, request_id = attempt.usage, attempt.limits, attempt.request_id
+    if usage is None and limits is None and request_id is None:
+        return row
+    return (
+        *row,
+        *((None,) * 4 if usage is None else astuple(usage)),
+        request_id,
+        None if limits is None else json.dumps(asdict(limits)),
     )
 
 
 def result_row(job_id: int, outcome: Outcome) -> tuple[Any, ...]:
-    """Gives the row of `results` for an outcome of a job."""
+    """Gives the row of `results` for an outcome of a job.
+
+    It ends before evidence, raw answer and the account's cost when there is none of
+    them; a cost that is the answer's is read from there.
+    """
     research = outcome.research
-    return (
+    cost = None if research is None else research.cost_usd
+    row = (
         job_id,
         outcome.position,
         outcome.status,
@@ -155,13 +170,14 @@ def result_row(job_id: int, outcome: Outcome) -> tuple[Any, ...]:
         None if research is None else json.dumps(research.fields),
         None if research is None else research.tier,
         None if research is None else research.priority_score,
-        None if research is None else research.cost_usd,
+        cost,
         outcome.error_kind,
         outcome.error_message,
-        None if research is None else _maybe_evidence(research),
-        outcome.raw,
-        outcome.cost_usd,
     )
+    evidence = None if research is None or not research.evidence else research.evidence
+    if evidence is None and outcome.raw is None and outcome.cost_usd == cost:
+        return row
+    return (*row, evidence and _evidence_json(evidence), outcome.raw, outcome.cost_usd)
 
 
 def edit_row(key: str, edit: Edit, *, edited_at: str) -> tuple[Any, ...]:
@@ -208,29 +224,9 @@ def edit_of(row: sa.Row[Any]) -> tuple[str, Edit]:
     return columns.pop("key"), Edit(**columns)
 
 
-def _usage_cells(usage: Usage | None) -> tuple[Any, ...]:
-    if usage is None:
-        return (None, None, None, None)
-    return (
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.searches,
-        usage.cost_usd,
-    )
-
-
-def _maybe_json(limits: RateLimits | None) -> str | None:
-    return None if limits is None else json.dumps(asdict(limits))
-
-
-def _maybe_evidence(research: Research) -> str | None:
-    if not research.evidence:
-        return None
+def _evidence_json(evidence: Mapping[str, tuple[Evidence, ...]]) -> str:
     return json.dumps(
-        {
-            name: [asdict(each) for each in proofs]
-            for name, proofs in research.evidence.items()
-        }
+        {name: [asdict(each) for each in proofs] for name, proofs in evidence.items()}
     )
 
 

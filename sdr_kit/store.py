@@ -390,12 +390,17 @@ def _all_or_nothing(connection: sa.Connection) -> Iterator[None]:
 def _insert(
     connection: sa.Connection, table: sa.Table, rows: list[tuple[Any, ...]]
 ) -> None:
-    """Writes tuples straight through the driver: twice as fast as dicts here."""
-    if rows:
-        marks = ", ".join("?" * len(table.columns))
+    """Writes tuples straight through the driver: twice as fast as dicts here.
+
+    A row may be shorter than the table: the last columns are empty then, and cost
+    nothing.
+    """
+    for width in {len(row) for row in rows}:
+        names = ", ".join(table.columns.keys()[:width])
+        marks = ", ".join("?" * width)
         connection.exec_driver_sql(
-            f"INSERT OR REPLACE INTO {table.name} VALUES ({marks})",  # noqa: S608
-            rows,
+            f"INSERT OR REPLACE INTO {table.name} ({names}) VALUES ({marks})",  # noqa: S608
+            [row for row in rows if len(row) == width],
         )
 
 
