@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sdr_kit.accounts import load_accounts
     from sdr_kit.batch import Job, process, run_sync, start
     from sdr_kit.benchmark import compare
+    from sdr_kit.research.anthropic import AnthropicResearcher
     from sdr_kit.research.openai import OpenAIResearcher
     from sdr_kit.research.sandbox import Sandbox
     from sdr_kit.settings import Settings
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sdr_kit.workbench import Workbench
 
 _LATE = {
+    "AnthropicResearcher": "sdr_kit.research.anthropic",
     "Job": "sdr_kit.batch",
     "OpenAIResearcher": "sdr_kit.research.openai",
     "Sandbox": "sdr_kit.research.sandbox",
@@ -53,6 +55,7 @@ _LATE = {
 __all__ = [
     "Account",
     "AccountsError",
+    "AnthropicResearcher",
     "Job",
     "OpenAIResearcher",
     "Outcome",

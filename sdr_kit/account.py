@@ -1,6 +1,7 @@
 """The values that travel through everything.
 
-An [`Account`][] goes into a run, a [`Research`][] comes back from a researcher,
+An [`Account`][] goes into a run, a [`Research`][] comes back from a researcher, with
+its [`Evidence`][] and what it took ([`Usage`][], [`RateLimits`][]);
 an [`Outcome`][] is what the run keeps of the two, and an [`Edit`][] is what a person
 says instead. All are frozen, hold plain
 data only, and refuse nonsense when they are made, so the rooms above need not
@@ -11,8 +12,10 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import AsyncIterator, Container, Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from enum import Enum
 from itertools import islice
 from numbers import Real
@@ -30,7 +33,13 @@ NESTED_LEVELS = 3  # of a nested answer that become columns: a.b.c.d
 NESTED_COLUMNS = (
     100  # an answer that is a dictionary of things must not widen the table
 )
+QUOTE_CHARACTERS = 1_000  # a quote proves a fact; a page is not kept
+ADDRESS_CHARACTERS = 2_000  # what browsers agree on; a longer one is no source
+RAW_CHARACTERS = 20_000  # of an answer that did not fit
+_SPECIAL = frozenset({"tier", "priority_score", "cost_usd"})
 _PANDAS_BLANKS = ("NAType", "NaTType")  # by name: pandas need not be imported here
+# A host, no spaces, and nothing with which an address could leave an attribute.
+_WEB_ADDRESS = re.compile(r"(?i)https?://[^\s<>\"\\\x00-\x20/?#][^\s<>\"\\\x00-\x20]*")
 _FLAT = frozenset({str, int, float, bool, type(None), list})  # quicker than isinstance
 
 
@@ -61,6 +70,108 @@ class Account:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What one field of a research rests on.
+
+    Attributes:
+        source: Address of the page, http or https; None when there is none that can
+            be named. What is no such address (a `javascript:` link, prose) is None
+            too: it is shown as a link.
+        quote: The words of the page, cut at `QUOTE_CHARACTERS`; may be empty.
+        confidence: How sure the researcher is, 0 to 1; None when it does not say.
+        at: When it was found, ISO 8601 in UTC.
+
+    Raises:
+        ValueError: A confidence outside its range, or `at` is no time with a zone.
+    """
+
+    source: str | None = None
+    quote: str = ""
+    confidence: float | None = None
+    at: str
+
+    def __post_init__(self) -> None:
+        if self.confidence is not None:
+            if not 0 <= self.confidence <= 1:  # NaN is in no range
+                raise ValueError(
+                    f"confidence is {self.confidence!r}; it must be 0 to 1"
+                )
+            object.__setattr__(self, "confidence", float(self.confidence))
+        object.__setattr__(self, "source", maybe_web_address(self.source))
+        object.__setattr__(self, "quote", str(plain(self.quote))[:QUOTE_CHARACTERS])
+        object.__setattr__(self, "at", _in_utc(self.at))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What one or several calls of a provider took. Two can be added.
+
+    Attributes:
+        input_tokens: What was read.
+        output_tokens: What was written, thoughts included.
+        searches: How often the web was searched.
+        cost_usd: US dollars, or None when unknown; added to what is known, it counts
+            as nothing.
+
+    Raises:
+        ValueError: One is negative, infinite or no number.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    searches: int = 0
+    cost_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("input_tokens", "output_tokens", "searches"):
+            object.__setattr__(self, name, int(_amount_of(self, name)))
+        if self.cost_usd is not None:
+            object.__setattr__(self, "cost_usd", _amount_of(self, "cost_usd"))
+
+    def __add__(self, other: Usage) -> Usage:
+        """Gives both together."""
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            searches=self.searches + other.searches,
+            cost_usd=sum_of_costs(self.cost_usd, other.cost_usd),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateLimits:
+    """What a provider says remains of its limits; None is what it does not say.
+
+    Attributes:
+        requests_limit: Requests in a window.
+        requests_remaining: Requests left in this window.
+        requests_reset_seconds: Until the requests are all there again.
+        tokens_limit: Tokens in a window.
+        tokens_remaining: Tokens left in this window.
+        tokens_reset_seconds: Until the tokens are all there again.
+
+    Raises:
+        ValueError: One is negative, infinite or no number.
+    """
+
+    requests_limit: float | None = None
+    requests_remaining: float | None = None
+    requests_reset_seconds: float | None = None
+    tokens_limit: float | None = None
+    tokens_remaining: float | None = None
+    tokens_reset_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if getattr(self, each.name) is not None:
+                object.__setattr__(self, each.name, _amount_of(self, each.name))
+
+    def __bool__(self) -> bool:
+        """Whether anything is said."""
+        return self != RateLimits()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Research:
     """What a researcher found out about one account.
 
@@ -71,7 +182,12 @@ class Research:
             infinity, NaT) is None.
         tier: `"A"`, `"B"`, `"C"`, or None.
         priority_score: 1 (lowest) to 10 (highest), or None.
-        cost_usd: What the answer cost in US dollars, or None when unknown.
+        cost_usd: What the answer cost in US dollars, or None when unknown; that of
+            `usage` when it says one.
+        evidence: By field, what its value rests on. Fields without any are absent.
+        usage: What the call took, or None when unknown.
+        limits: What the provider says remains, or None when it does not say.
+        request_id: What the provider calls the request, for its support.
 
     Raises:
         ValueError: A tier, priority or cost outside its range, or a value that cannot
@@ -82,17 +198,42 @@ class Research:
     tier: str | None = None
     priority_score: int | None = None
     cost_usd: float | None = None
+    evidence: Mapping[str, tuple[Evidence, ...]] = field(
+        default_factory=dict, hash=False
+    )
+    usage: Usage | None = None
+    limits: RateLimits | None = None
+    request_id: str | None = None
 
     def __post_init__(self) -> None:
-        _check_scores(self.tier, self.priority_score)
-        if self.cost_usd is not None and not 0 <= self.cost_usd < math.inf:
-            raise ValueError(f"cost_usd is {self.cost_usd!r}; it must be 0 or more")
+        if self.tier is not None or self.priority_score is not None:
+            _check_scores(self.tier, self.priority_score)
         # A numpy integer or a Decimal passes the checks and cannot be stored.
         if self.priority_score is not None:
             object.__setattr__(self, "priority_score", int(self.priority_score))
-        if self.cost_usd is not None:
+        if self.usage is not None and self.usage.cost_usd is not None:
+            object.__setattr__(self, "cost_usd", self.usage.cost_usd)
+        elif self.cost_usd is not None:
+            if not 0 <= self.cost_usd < math.inf:
+                raise ValueError(f"cost_usd is {self.cost_usd!r}; it must be 0 or more")
             object.__setattr__(self, "cost_usd", float(self.cost_usd))
         object.__setattr__(self, "fields", _plain_columns(self.fields))
+        if self.evidence:
+            object.__setattr__(self, "evidence", _plain_evidence(self.evidence))
+
+    @property
+    def spent(self) -> Usage | None:
+        """What the call took, with its cost, whichever of the two says it."""
+        usage = self.usage
+        if self.cost_usd is None or (usage and usage.cost_usd is not None):
+            return usage
+        return replace(usage or Usage(), cost_usd=self.cost_usd)
+
+    def without_call(self) -> Research:
+        """Gives what was found alone; what the call took belongs to the attempt."""
+        if self.usage is None and self.limits is None and self.request_id is None:
+            return self
+        return replace(self, usage=None, limits=None, request_id=None)
 
     @classmethod
     def from_mapping(cls, answer: Mapping[Any, Any]) -> Research:
@@ -113,9 +254,11 @@ class Research:
                 value cannot be kept.
         """
         columns = _columns(answer)
-        tier = _maybe_special(columns, "tier")
-        priority = _maybe_special(columns, "priority_score")
-        cost = _maybe_special(columns, "cost_usd")
+        tier = priority = cost = None
+        if not _SPECIAL.isdisjoint(columns):
+            tier = _maybe_special(columns, "tier")
+            priority = _maybe_special(columns, "priority_score")
+            cost = _maybe_special(columns, "cost_usd")
         if not _FLAT.issuperset(map(type, columns.values())):
             columns = _flattened(columns)
         return cls(
@@ -140,6 +283,9 @@ class Attempt:
         waited: Seconds between the moment the account could have been started
             (ready, its own backoff over) and the start: time spent in the queue.
         message: What went wrong in plain words; None for a completed attempt.
+        usage: What the call took, failed or not; None when unknown.
+        limits: What the provider said remained, or None when it did not say.
+        request_id: What the provider calls the request, for its support.
     """
 
     position: int
@@ -150,6 +296,9 @@ class Attempt:
     http_status: int | None = None
     waited: float = 0.0
     message: str | None = None
+    usage: Usage | None = None
+    limits: RateLimits | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,6 +314,10 @@ class Outcome:
         research: What was found; None exactly when the account failed.
         error_kind: `rate_limited`, `transient`, `permanent`; None when completed.
         error_message: The last failure in plain words; None when completed.
+        cost_usd: US dollars of all attempts together, failed ones too; None when
+            nobody says what any of them cost.
+        raw: The text of an answer that did not fit, cut at `RAW_CHARACTERS`; else
+            None.
     """
 
     position: int
@@ -175,15 +328,21 @@ class Outcome:
     research: Research | None = None
     error_kind: ErrorKind | None = None
     error_message: str | None = None
+    cost_usd: float | None = None
+    raw: str | None = None
 
     def __post_init__(self) -> None:
-        completed = self.status == "completed"
-        if completed != (self.research is not None) or completed != (
+        completed, research = self.status == "completed", self.research
+        if completed != (research is not None) or completed != (
             self.error_kind is None
         ):
             raise ValueError(
                 "a completed outcome carries research, a failed one an error_kind"
             )
+        if research and self.cost_usd is None and research.cost_usd is not None:
+            object.__setattr__(self, "cost_usd", research.cost_usd)
+        if self.raw is not None:
+            object.__setattr__(self, "raw", str(plain(self.raw))[:RAW_CHARACTERS])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,6 +370,50 @@ class Edit:
     def __bool__(self) -> bool:
         """Whether anything is set."""
         return self != Edit()
+
+
+def maybe_web_address(text: str | None) -> str | None:
+    """Gives the http(s) address that a text is; None when it is none."""
+    address = str(plain(text or "")).strip()
+    if len(address) > ADDRESS_CHARACTERS or not _WEB_ADDRESS.fullmatch(address):
+        return None
+    return address
+
+
+def sum_of_costs(one: float | None, other: float | None) -> float | None:
+    """Adds two costs of which either may be unknown."""
+    if one is None or other is None:
+        return one if other is None else other
+    return one + other
+
+
+def _amount_of(value: object, name: str) -> float:
+    """Gives a number of a value, which must be 0 or more."""
+    amount = getattr(value, name)
+    number = None if isinstance(amount, bool | str) else _maybe_number(amount)
+    if number is None or not 0 <= number < math.inf:
+        raise ValueError(f"{name} is {amount!r}; it must be 0 or more")
+    return number
+
+
+def _in_utc(at: str) -> str:
+    try:
+        time = datetime.fromisoformat(at)
+    except (TypeError, ValueError):
+        time = None
+    if time is None or time.tzinfo is None:
+        raise ValueError(f"at is {at!r}; it must be a time in ISO 8601 with its zone")
+    return time.astimezone(UTC).isoformat()
+
+
+def _plain_evidence(
+    evidence: Mapping[str, Iterable[Evidence]],
+) -> dict[str, tuple[Evidence, ...]]:
+    kept = {str(plain(str(name))): tuple(each) for name, each in evidence.items()}
+    for name, each in kept.items():
+        if not all(isinstance(one, Evidence) for one in each):
+            raise ValueError(f"evidence of {name!r}: each must be an Evidence")
+    return {name: each for name, each in kept.items() if each}
 
 
 def _check_scores(tier: str | None, priority_score: int | None) -> None:
@@ -332,8 +535,9 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
+        ours = type(value) is str and value.isascii()
         # Half an emoji, from an answer that was cut, can be neither stored nor shown.
-        return value.encode("utf-8", "replace").decode()
+        return value if ours else value.encode("utf-8", "replace").decode()
     if type(value) is int:
         str(value)  # as JSON will: raises when there are thousands of digits
         return value

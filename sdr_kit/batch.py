@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from sdr_kit.accounts import Accounts
 from sdr_kit.engine import Engine
 from sdr_kit.plan import Plan, edits_by_position
 from sdr_kit.progress import Progress, RunSummary, Sample
-from sdr_kit.results import attempts_frame, results_frame
+from sdr_kit.results import attempts_frame, evidence_frame, results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.worker import Researcher
@@ -63,8 +64,22 @@ class Run:
 
     @cached_property
     def attempts(self) -> pd.DataFrame:
-        """One row an attempt; the columns are those of `Attempt`."""
+        """One row an attempt; the columns are those of `attempts_frame`."""
         return attempts_frame(self._store.attempts(self.job_id))
+
+    @cached_property
+    def evidence(self) -> pd.DataFrame:
+        """One row a field and source: what the values of `frame` rest on.
+
+        The columns are those of `evidence_frame`: company_name, position, field,
+        value, source, quote, confidence, at.
+        """
+        return evidence_frame(self._accounts.frame, self._store.results(self.job_id))
+
+    @property
+    def usage(self) -> dict[str, float | None]:
+        """What all attempts took: input_tokens, output_tokens, searches, cost_usd."""
+        return asdict(self.summary.usage)
 
     def __repr__(self) -> str:
         return f"<Run {self.job_id}: {self.summary}>"
@@ -104,7 +119,7 @@ async def process(
         settings: None reads the environment and `.env`.
 
     Returns:
-        The run: `.frame`, `.attempts`, `.summary`.
+        The run: `.frame`, `.evidence`, `.attempts`, `.usage`, `.summary`.
 
     Raises:
         TypeError: `accounts` or `researcher` is of another kind.
@@ -214,8 +229,19 @@ class Job:
 
     @property
     def attempts(self) -> pd.DataFrame:
-        """One row an attempt so far; the columns are those of `Attempt`."""
+        """One row an attempt so far; the columns are those of `attempts_frame`."""
         return attempts_frame(self._plan.store.attempts(self.id))
+
+    @property
+    def evidence(self) -> pd.DataFrame:
+        """One row a field and source so far; the columns of `Run.evidence`."""
+        plan = self._plan
+        return evidence_frame(plan.accounts.frame, plan.store.results(self.id))
+
+    @property
+    def usage(self) -> dict[str, float | None]:
+        """What all attempts so far took; the keys are those of `Run.usage`."""
+        return asdict(self._engine.tally.usage)
 
     def attempts_of(self, position: int) -> list[Attempt]:
         """Reads every attempt at one account, the first one first."""

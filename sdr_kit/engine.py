@@ -17,13 +17,21 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from types import MappingProxyType
 from typing import cast
 
 import anyio
 
-from sdr_kit.account import Account, Attempt, AttemptOutcome, Outcome, Research
+from sdr_kit.account import (
+    Account,
+    Attempt,
+    AttemptOutcome,
+    Outcome,
+    Research,
+    sum_of_costs,
+)
 from sdr_kit.errors import StoreError, Verdict, classify
 from sdr_kit.feed import NOTHING_TRIED, Feed, Tried
 from sdr_kit.limits import Backoff, Gate
@@ -44,6 +52,7 @@ from sdr_kit.writer import Writer
 logger = logging.getLogger(__name__)
 
 CANCEL_AGAIN_SECONDS = 5.0  # time to clean up; who goes on then is cancelled again
+NOTHING_SPENT: Mapping[int, float] = MappingProxyType({})
 BREATH_SECONDS = 0.02  # a researcher that never suspends may keep the loop so long
 
 
@@ -59,6 +68,7 @@ class Engine:
         job_id: The job in that store.
         so_far: The books of the job when it is taken up again; None begins them.
         tried: Attempts made before at accounts that have no result.
+        spent: What those cost in US dollars, by position, where it is known.
         attended: Whether somebody can answer when the run pauses by itself to ask;
             if not, it stops instead.
         rng: Where the jitter of the waits comes from.
@@ -76,6 +86,7 @@ class Engine:
         attended: bool,
         so_far: Tally | None = None,
         tried: Tried = NOTHING_TRIED,
+        spent: Mapping[int, float] = NOTHING_SPENT,
         rng: random.Random | None = None,
     ) -> None:
         backoff = Backoff(
@@ -103,6 +114,7 @@ class Engine:
             backoff=backoff,
         )
         self._tried = tried
+        self._spent_before = dict(spent)  # until the account comes up again
         self._feed = Feed(accounts, now=0.0, tried=tried)
         self._left_alone = self.tally.pending - len(accounts)  # pending, and not ours
         self._end: tuple[State, str | None] | None = None  # how it is to end, and why
@@ -151,6 +163,7 @@ class Engine:
             seconds=now,
             eta_seconds=60 * left / rate if rate and state == "running" else None,
             blocked_seconds=self._watch.blocked_seconds,
+            cost_usd=self.tally.cost_usd,
         )
 
     def summary(self) -> RunSummary:
@@ -291,6 +304,9 @@ class Engine:
         if wait == 0:
             work = self._feed.maybe_next(now)
             if work is not None:
+                if self._spent_before:
+                    before = self._spent_before.pop(work.account.position, None)
+                    work.cost_usd = sum_of_costs(work.cost_usd, before)
                 work.ticket = self._gate.start(now)
                 self.at_work[work.account.position] = work
                 self._in_flight += 1
@@ -354,7 +370,7 @@ class Engine:
         outcome: AttemptOutcome = "completed" if verdict is None else verdict.kind
         record = work.attempted(
             "cancelled" if result is None else outcome,
-            verdict,
+            result,
             began=self._began,
             ended=now,
         )
@@ -466,8 +482,10 @@ class Engine:
                 self._give_up_parked()
             self._done.set()
 
-    def _committed(self, outcomes: Sequence[Outcome]) -> None:
-        self.tally.committed(outcomes, now=self._clock() - self._began)
+    def _committed(
+        self, attempts: Sequence[Attempt], outcomes: Sequence[Outcome]
+    ) -> None:
+        self.tally.committed(attempts, outcomes, now=self._clock() - self._began)
         self._in_flight -= len(outcomes)
         if self._starved:
             self._starved = False

@@ -26,14 +26,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Self, TypeVar
 
-from sdr_kit.account import ErrorKind
+from sdr_kit.account import RAW_CHARACTERS, ErrorKind, RateLimits, Usage
 
+_Value = TypeVar("_Value")
 MESSAGE_LIMIT = 500  # characters; an error page of a proxy can be a megabyte
 
 
 class SdrKitError(Exception):
-    """The root of everything this package raises on purpose."""
+    """The root of everything this package raises on purpose.
+
+    Attributes:
+        usage: What the failed call took, when it is known: it was paid for.
+        limits: What the provider says remains, when it says so.
+        request_id: What the provider calls the request, for its support.
+        raw: An answer that could not be used, as it came.
+    """
+
+    usage: Usage | None = None
+    limits: RateLimits | None = None
+    request_id: str | None = None
+    raw: str | None = None
+
+    def about(
+        self,
+        *,
+        usage: Usage | None = None,
+        limits: RateLimits | None = None,
+        request_id: str | None = None,
+        raw: str | None = None,
+    ) -> Self:
+        """Adds what is known about the failed call, and gives the error back.
+
+        `raw` is cut at `RAW_CHARACTERS`. What is None leaves in place what was there.
+        """
+        self.usage = self.usage if usage is None else usage
+        self.limits = self.limits if limits is None else limits
+        self.request_id = self.request_id if request_id is None else request_id
+        self.raw = self.raw if raw is None else raw[:RAW_CHARACTERS]
+        return self
 
 
 class AccountsError(SdrKitError):
@@ -82,12 +114,20 @@ class Verdict:
         message: The failure in plain words, bounded in length.
         retry_after: Seconds the provider asks everyone to wait, or None.
         http_status: The status of the answer, when there was one.
+        usage: What the call took, when the researcher says so; likewise the others.
+        limits: What the provider says remains.
+        request_id: What the provider calls the request.
+        raw: An answer that could not be used.
     """
 
     kind: ErrorKind
     message: str
     retry_after: float | None = None
     http_status: int | None = None
+    usage: Usage | None = None
+    limits: RateLimits | None = None
+    request_id: str | None = None
+    raw: str | None = None
 
 
 _OWN: tuple[tuple[type[SdrKitError], ErrorKind], ...] = (
@@ -170,7 +210,20 @@ def classify(error: BaseException) -> Verdict:
         message=_message(error, status, place),
         retry_after=retry_after,
         http_status=status,
+        usage=_known(error, Usage, "usage"),
+        limits=_known(error, RateLimits, "limits"),
+        request_id=_known(error, str, "request_id"),
+        raw=_known(error, str, "raw"),
     )
+
+
+def _known(error: BaseException, kind: type[_Value], name: str) -> _Value | None:
+    """Finds what the error, or the one that it was raised from, knows of the call."""
+    for each in (error, error.__cause__):
+        value = getattr(each, name, None)
+        if isinstance(each, SdrKitError) and isinstance(value, kind):
+            return value
+    return None
 
 
 def classify_status(status: int) -> ErrorKind:

@@ -65,6 +65,16 @@ class MemoryStore:
                 tried[each.position] = (each.number, seconds + each.seconds)
         return tried
 
+    def spent(self, job_id: int) -> dict[int, float]:
+        """Gives what was paid for the accounts without a result, where it is known."""
+        ended = self.statuses(job_id)
+        spent: dict[int, float] = {}
+        for each in self.attempts(job_id):
+            cost = None if each.usage is None else each.usage.cost_usd
+            if cost is not None and each.position not in ended:
+                spent[each.position] = spent.get(each.position, 0.0) + cost
+        return spent
+
     def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
         """Gives a function that keeps a batch, and one that does nothing."""
         outcomes_by_position = self._outcomes[job_id]

@@ -96,6 +96,7 @@ class Plan:
                 completed=len(statuses) - len(failed), failed=len(failed - chosen)
             ),
             tried=self.store.tried(self.job_id),
+            spent=self.store.spent(self.job_id),
         )
 
     def _check_retried(self, chosen: Set[int], *, completed: Set[int]) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import html
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from sdr_kit.account import Usage
 from sdr_kit.words import duration
 
 State = Literal[
@@ -53,6 +54,7 @@ class Progress:
         blocked_seconds: The longest time for which the run's event loop was held up
             (an `async def` that calls `time.sleep`), also while it is, measured up to
             0.1 s too short; 0.0 when that is never more than half a second.
+        cost_usd: What all attempts so far cost, where the researcher says so.
     """
 
     state: State
@@ -70,6 +72,7 @@ class Progress:
     seconds: float
     eta_seconds: float | None
     blocked_seconds: float = 0.0
+    cost_usd: float = 0.0
 
     @property
     def held(self) -> bool:
@@ -103,8 +106,9 @@ class RunSummary:
             worked on at once, on average.
         efficiency: speedup ÷ the mean number of slots allowed, 0 to 1.
         retries: Attempts beyond each account's first.
-        cost_usd: What the answers cost, where the researcher says so.
+        cost_usd: What all attempts cost, failed ones too, where the researcher says so.
         stopped: Why the run ended early; None when it did not.
+        usage: What all attempts took: tokens, searches, and their cost.
     """
 
     total: int
@@ -119,6 +123,7 @@ class RunSummary:
     retries: int
     cost_usd: float
     stopped: str | None = None
+    usage: Usage = field(default_factory=Usage)
 
     def __str__(self) -> str:
         text = (

@@ -1,4 +1,4 @@
-"""Outcomes and attempts as tables.
+"""Outcomes, attempts and evidence as tables.
 
 The columns that a run adds stand behind those of the source. Where names meet, the
 run's keep theirs: a column `status` of the source becomes `source_status`, a research
@@ -24,6 +24,16 @@ BEFORE_RESEARCH = (
     "priority_score",
 )
 AFTER_RESEARCH = ("error_kind", "error_message", "cost_usd")
+EVIDENCE = (
+    "company_name",
+    "position",
+    "field",
+    "value",
+    "source",
+    "quote",
+    "confidence",
+    "at",
+)
 NOTES = "notes"
 _NO_EDITS: Mapping[int, Edit] = MappingProxyType({})
 _DTYPES = {
@@ -33,6 +43,13 @@ _DTYPES = {
     "priority_score": "Int64",
     "cost_usd": "float64",
 }
+_USAGE_DTYPES = {
+    "input_tokens": "Int64",
+    "output_tokens": "Int64",
+    "searches": "Int64",
+    "cost_usd": "float64",
+}
+_LIMITS_DTYPES = {"requests_remaining": "float64", "tokens_remaining": "float64"}
 
 
 def results_frame(
@@ -55,7 +72,8 @@ def results_frame(
         (`pending`, `processing`, `completed`, `failed`), `attempts` (int64),
         `seconds` (float64, of all attempts), `reused` (bool), `tier`,
         `priority_score` (Int64, 1 to 10), the research columns in the order in which
-        they first appear, `error_kind`, `error_message`, `cost_usd` (float64). When
+        they first appear, `error_kind`, `error_message`, `cost_usd` (float64, of all
+        attempts, failed ones too). When
         the source has no column `notes` and a person has written some, `notes` is the
         very last column.
     """
@@ -75,7 +93,7 @@ def results_frame(
         "priority_score": [each.priority_score if each else None for each in research],
         "error_kind": [row.error_kind if row else None for row in rows],
         "error_message": [row.error_message if row else None for row in rows],
-        "cost_usd": [each.cost_usd if each else None for each in research],
+        "cost_usd": [row.cost_usd if row else None for row in rows],
     }
     for name in ("tier", "priority_score"):
         for position, value in _set_by_people(edits, name).items():
@@ -120,11 +138,58 @@ def results_frame(
 
 
 def attempts_frame(attempts: Sequence[Attempt]) -> pd.DataFrame:
-    """Gives one row an attempt: the columns of `Attempt`, times in seconds."""
+    """Gives one row an attempt: what `Attempt` has, times in seconds.
+
+    In place of `usage` stand its `input_tokens`, `output_tokens`, `searches` (Int64)
+    and `cost_usd` (float64), in place of `limits` the `requests_remaining` and
+    `tokens_remaining` (float64).
+    """
     names = [field.name for field in fields(Attempt)]
-    return pd.DataFrame(
-        {name: [getattr(each, name) for each in attempts] for name in names}
-    ).astype({"http_status": "Int64"})
+    columns = {name: [getattr(each, name) for each in attempts] for name in names}
+    usage, limits = columns.pop("usage"), columns.pop("limits")
+    columns |= {name: _each(usage, name) for name in _USAGE_DTYPES}
+    columns |= {name: _each(limits, name) for name in _LIMITS_DTYPES}
+    dtypes = {"http_status": "Int64", **_USAGE_DTYPES, **_LIMITS_DTYPES}
+    return pd.DataFrame(columns).astype(dtypes)
+
+
+def evidence_frame(source: pd.DataFrame, outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """Gives one row a field and piece of evidence, in the order of the list.
+
+    A field that nothing speaks for has no row.
+
+    Args:
+        source: One row an account, in the order of their positions.
+        outcomes: How accounts ended, in any order.
+
+    Returns:
+        The account's `company_name` and `position` (int64), the `field` and its
+        `value`, then `source` (an address), `quote`, `confidence` (float64, 0 to 1)
+        and `at` (ISO 8601, UTC).
+    """
+    names = source["company_name"].tolist()
+    rows = [
+        (
+            names[outcome.position],
+            outcome.position,
+            field,
+            outcome.research.fields.get(field),
+            each.source,
+            each.quote,
+            each.confidence,
+            each.at,
+        )
+        for outcome in sorted(outcomes, key=lambda each: each.position)
+        if outcome.research is not None
+        for field, proofs in outcome.research.evidence.items()
+        for each in proofs
+    ]
+    frame = pd.DataFrame(rows, columns=list(EVIDENCE), dtype=object)
+    return frame.astype({"position": "int64", "confidence": "float64"})
+
+
+def _each(values: Iterable[object], name: str) -> list[object]:
+    return [None if value is None else getattr(value, name) for value in values]
 
 
 def _set_by_people(edits: Mapping[int, Edit], name: str) -> dict[int, object]:

@@ -1,19 +1,32 @@
 """The tables of the store, and how values stand in their rows.
 
 An account without a row in `results` is pending. A change here is a change of
-`SCHEMA_VERSION`.
+`SCHEMA_VERSION`. A new column stands last in its table and may be null, so that older
+files can be given it.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, fields
 from typing import Any
 
 import sqlalchemy as sa
 
-from sdr_kit.account import Account, Attempt, Edit, Outcome, Research, plain
+from sdr_kit.account import (
+    Account,
+    Attempt,
+    Edit,
+    Evidence,
+    Outcome,
+    RateLimits,
+    Research,
+    Usage,
+    plain,
+)
 
-SCHEMA_VERSION = 2  # 1 had no edits
+SCHEMA_VERSION = 3  # 1 had no edits, 2 neither evidence nor usage
 
 metadata = sa.MetaData()
 jobs = sa.Table(
@@ -61,9 +74,12 @@ results = _of_account(
     sa.Column("fields", sa.Text),  # the research columns, as JSON
     sa.Column("tier", sa.Text),
     sa.Column("priority_score", sa.Integer),
-    sa.Column("cost_usd", sa.Float),
+    sa.Column("cost_usd", sa.Float),  # of the answer
     sa.Column("error_kind", sa.Text),
     sa.Column("error_message", sa.Text),
+    sa.Column("evidence", sa.Text),  # by field, as JSON
+    sa.Column("raw", sa.Text),
+    sa.Column("account_cost_usd", sa.Float),  # of all attempts
 )
 attempts = _of_account(
     "attempts",
@@ -74,6 +90,12 @@ attempts = _of_account(
     sa.Column("http_status", sa.Integer),
     sa.Column("waited", sa.Float, nullable=False),
     sa.Column("message", sa.Text),
+    sa.Column("input_tokens", sa.Integer),
+    sa.Column("output_tokens", sa.Integer),
+    sa.Column("searches", sa.Integer),
+    sa.Column("cost_usd", sa.Float),
+    sa.Column("request_id", sa.Text),
+    sa.Column("limits", sa.Text),  # as JSON
 )
 
 edits = sa.Table(  # of a company, in whatever list it stands
@@ -104,8 +126,11 @@ def account_row(job_id: int, account: Account) -> tuple[Any, ...]:
 
 
 def attempt_row(job_id: int, attempt: Attempt) -> tuple[Any, ...]:
-    """Gives the row of `attempts` for an attempt of a job."""
-    return (
+    """Gives the row of `attempts` for an attempt of a job.
+
+    It ends before the columns about the call when nothing is known of that.
+    """
+    row = (
         job_id,
         attempt.position,
         attempt.number,
@@ -116,12 +141,26 @@ def attempt_row(job_id: int, attempt: Attempt) -> tuple[Any, ...]:
         attempt.waited,
         attempt.message,
     )
+    usage, limits, request_id = attempt.usage, attempt.limits, attempt.request_id
+    if usage is None and limits is None and request_id is None:
+        return row
+    return (
+        *row,
+        *((None,) * 4 if usage is None else astuple(usage)),
+        request_id,
+        None if limits is None else json.dumps(asdict(limits)),
+    )
 
 
 def result_row(job_id: int, outcome: Outcome) -> tuple[Any, ...]:
-    """Gives the row of `results` for an outcome of a job."""
+    """Gives the row of `results` for an outcome of a job.
+
+    It ends before evidence, raw answer and the account's cost when there is none of
+    them; a cost that is the answer's is read from there.
+    """
     research = outcome.research
-    return (
+    cost = None if research is None else research.cost_usd
+    row = (
         job_id,
         outcome.position,
         outcome.status,
@@ -131,10 +170,14 @@ def result_row(job_id: int, outcome: Outcome) -> tuple[Any, ...]:
         None if research is None else json.dumps(research.fields),
         None if research is None else research.tier,
         None if research is None else research.priority_score,
-        None if research is None else research.cost_usd,
+        cost,
         outcome.error_kind,
         outcome.error_message,
     )
+    evidence = None if research is None or not research.evidence else research.evidence
+    if evidence is None and outcome.raw is None and outcome.cost_usd == cost:
+        return row
+    return (*row, evidence and _evidence_json(evidence), outcome.raw, outcome.cost_usd)
 
 
 def edit_row(key: str, edit: Edit, *, edited_at: str) -> tuple[Any, ...]:
@@ -145,15 +188,33 @@ def edit_row(key: str, edit: Edit, *, edited_at: str) -> tuple[Any, ...]:
 def outcome_of(row: sa.Row[Any]) -> Outcome:
     """Reads a row of `results`."""
     columns = _without_job(row)
-    fields = columns.pop("fields")
+    found_fields = columns.pop("fields")
     found = {name: columns.pop(name) for name in ("tier", "priority_score", "cost_usd")}
-    research = None if fields is None else Research(fields=json.loads(fields), **found)
-    return Outcome(**columns, research=research)
+    evidence = json.loads(columns.pop("evidence") or "{}")
+    cost = columns.pop("account_cost_usd")
+    if found_fields is None:
+        return Outcome(**columns, cost_usd=cost)
+    research = Research(
+        fields=json.loads(found_fields),
+        **found,
+        evidence={
+            name: tuple(Evidence(**each) for each in proofs)
+            for name, proofs in evidence.items()
+        },
+    )
+    return Outcome(**columns, research=research, cost_usd=cost)
 
 
 def attempt_of(row: sa.Row[Any]) -> Attempt:
     """Reads a row of `attempts`."""
-    return Attempt(**_without_job(row))
+    columns = _without_job(row)
+    amounts = {each.name: columns.pop(each.name) for each in fields(Usage)}
+    limits = columns.pop("limits")
+    return Attempt(
+        **columns,
+        usage=None if amounts["input_tokens"] is None else Usage(**amounts),
+        limits=None if limits is None else RateLimits(**json.loads(limits)),
+    )
 
 
 def edit_of(row: sa.Row[Any]) -> tuple[str, Edit]:
@@ -161,6 +222,12 @@ def edit_of(row: sa.Row[Any]) -> tuple[str, Edit]:
     columns = dict(row._mapping)
     del columns["edited_at"]
     return columns.pop("key"), Edit(**columns)
+
+
+def _evidence_json(evidence: Mapping[str, tuple[Evidence, ...]]) -> str:
+    return json.dumps(
+        {name: [asdict(each) for each in proofs] for name, proofs in evidence.items()}
+    )
 
 
 def _without_job(row: sa.Row[Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
 from pydantic import (
@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sdr_kit.errors import SettingsError
+from sdr_kit.prices import Prices
 
 DATABASE_NAME = "sdr_kit.db"
 PROJECT_MARKS = (DATABASE_NAME, ".env", "environment.yml", "pyproject.toml", ".git")
@@ -105,6 +106,29 @@ class Settings(BaseSettings):
     openai_model: str = Field(
         default="gpt-5-mini", min_length=1, description="The model that is asked."
     )
+    openai_api: Literal["responses", "chat"] | None = Field(
+        default=None,
+        description="Which of its interfaces; unset: responses at OpenAI, else chat.",
+    )
+    openai_prices: str | None = Field(
+        default=None,
+        description="What OPENAI_MODEL costs: input, output, search, as_of.",
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        default=None, description="The key of Anthropic."
+    )
+    anthropic_base_url: str = Field(
+        default="https://api.anthropic.com",
+        repr=False,  # it may hold a password
+        description="Where its API is.",
+    )
+    anthropic_model: str = Field(
+        default="claude-sonnet-5", min_length=1, description="The model that is asked."
+    )
+    anthropic_prices: str | None = Field(
+        default=None,
+        description="What ANTHROPIC_MODEL costs: input, output, search, as_of.",
+    )
 
     def __init__(self, **values: Any) -> None:
         values.setdefault("_env_file", find_upwards(".env"))
@@ -122,12 +146,27 @@ class Settings(BaseSettings):
             # Not chained: pydantic's own error would show the input, a key perhaps.
             raise SettingsError(_explain(error)) from None
 
-    @field_validator("openai_api_key", "database_url", mode="before")
+    @field_validator(
+        "openai_api_key",
+        "openai_api",
+        "openai_prices",
+        "anthropic_api_key",
+        "anthropic_prices",
+        "database_url",
+        mode="before",
+    )
     @classmethod
     def _blank_is_unset(cls, value: object) -> object:
         return (value.strip() or None) if isinstance(value, str) else value
 
-    @field_validator("openai_base_url")
+    @field_validator("openai_prices", "anthropic_prices")
+    @classmethod
+    def _can_be_read(cls, value: str | None) -> str | None:
+        if value is not None:
+            Prices.parse(value)
+        return value
+
+    @field_validator("openai_base_url", "anthropic_base_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):

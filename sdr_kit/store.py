@@ -161,21 +161,25 @@ class Store:
         Returns:
             By position: how many attempts were made, and their seconds together.
         """
-        tried, ended = schema.attempts.c, schema.results.c
-        result = sa.select(ended.position).where(
-            ended.job_id == tried.job_id, ended.position == tried.position
-        )
-        query = (
-            sa.select(
-                tried.position,
-                sa.func.max(tried.number).label("attempts"),
-                sa.func.sum(tried.seconds).label("seconds"),
-            )
-            .where(tried.job_id == job_id, ~result.exists())
-            .group_by(tried.position)
+        tried = schema.attempts.c
+        query = _of_the_unfinished(
+            job_id,
+            sa.func.max(tried.number).label("attempts"),
+            sa.func.sum(tried.seconds).label("seconds"),
         )
         rows = self._read(query)
         return {row.position: (row.attempts, row.seconds) for row in rows}
+
+    def spent(self, job_id: int) -> dict[int, float]:
+        """Reads what was paid for the accounts that have no result.
+
+        Returns:
+            By position: US dollars of all attempts; without those of which nobody
+            knows.
+        """
+        cost = sa.func.sum(schema.attempts.c.cost_usd).label("usd")
+        rows = self._read(_of_the_unfinished(job_id, cost))
+        return {row.position: row.usd for row in rows if row.usd is not None}
 
     def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
         """Opens the one connection a run writes through.
@@ -309,7 +313,10 @@ class Store:
             return write()
 
     def _migrate(self, connection: sa.Connection) -> None:
-        """Makes the tables that are missing; refuses a file newer or not ours."""
+        """Makes what is missing, tables and columns; refuses a file newer or not ours.
+
+        What is there is kept: a column that comes later is empty in older rows.
+        """
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         if version > schema.SCHEMA_VERSION:
             raise StoreError(
@@ -322,6 +329,7 @@ class Store:
             )
         if version < schema.SCHEMA_VERSION:
             schema.metadata.create_all(connection)
+            _add_columns(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
 
 
@@ -378,6 +386,19 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
+def _add_columns(connection: sa.Connection) -> None:
+    """Adds what older files lack, in the order of the tables, at their ends."""
+    known = sa.inspect(connection)
+    for table in schema.metadata.sorted_tables:
+        there = {column["name"] for column in known.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"
+                )
+
+
 @contextmanager
 def _all_or_nothing(connection: sa.Connection) -> Iterator[None]:
     """One transaction, after which the connection can begin another."""
@@ -393,13 +414,31 @@ def _all_or_nothing(connection: sa.Connection) -> Iterator[None]:
 def _insert(
     connection: sa.Connection, table: sa.Table, rows: list[tuple[Any, ...]]
 ) -> None:
-    """Writes tuples straight through the driver: twice as fast as dicts here."""
-    if rows:
-        marks = ", ".join("?" * len(table.columns))
+    """Writes tuples straight through the driver: twice as fast as dicts here.
+
+    A row may be shorter than the table: the last columns are empty then, and cost
+    nothing.
+    """
+    for width in {len(row) for row in rows}:
+        names = ", ".join(table.columns.keys()[:width])
+        marks = ", ".join("?" * width)
         connection.exec_driver_sql(
-            f"INSERT OR REPLACE INTO {table.name} VALUES ({marks})",  # noqa: S608
-            rows,
+            f"INSERT OR REPLACE INTO {table.name} ({names}) VALUES ({marks})",  # noqa: S608
+            [row for row in rows if len(row) == width],
         )
+
+
+def _of_the_unfinished(job_id: int, *sums: sa.Label[Any]) -> sa.Select[Any]:
+    """Sums over the attempts of each account that has no result."""
+    tried, ended = schema.attempts.c, schema.results.c
+    result = sa.select(ended.position).where(
+        ended.job_id == tried.job_id, ended.position == tried.position
+    )
+    return (
+        sa.select(tried.position, *sums)
+        .where(tried.job_id == job_id, ~result.exists())
+        .group_by(tried.position)
+    )
 
 
 def _listed(values: Iterable[object]) -> sa.Select[Any]:

@@ -9,9 +9,9 @@ time between does not count.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sdr_kit.account import Attempt, Outcome
+from sdr_kit.account import Attempt, Outcome, Usage
 from sdr_kit.progress import History, Rate, RunSummary, SlotMeter
 
 
@@ -27,6 +27,7 @@ class Tally:
         counts: How many are committed as completed, and as failed.
         seconds: How long the run took, once it has ended.
         history: The run over time.
+        usage: What the committed attempts took, failed ones too.
     """
 
     def __init__(self, *, total: int, slots: int) -> None:
@@ -37,7 +38,7 @@ class Tally:
         self.retries = 0
         self.rate = Rate()
         self.slots = SlotMeter(now=0.0, slots=slots)
-        self._cost_usd = 0.0
+        self.usage = Usage()
         self._work_seconds = 0.0
 
     @property
@@ -62,13 +63,26 @@ class Tally:
         self.retries += attempt.number > 1
         self._work_seconds += attempt.seconds
 
-    def committed(self, outcomes: Sequence[Outcome], *, now: float) -> None:
-        """Counts accounts whose outcome is in the store."""
-        found = [each.research for each in outcomes if each.research is not None]
-        completed, failed = self.counts
-        self.counts = (completed + len(found), failed + len(outcomes) - len(found))
-        self._cost_usd += sum(each.cost_usd or 0.0 for each in found)
-        seconds = sum(each.seconds for each in outcomes)
+    @property
+    def cost_usd(self) -> float:
+        """What the committed attempts cost, where somebody says so."""
+        return self.usage.cost_usd or 0.0
+
+    def committed(
+        self, attempts: Iterable[Attempt], outcomes: Sequence[Outcome], *, now: float
+    ) -> None:
+        """Counts what is in the store: what attempts took, and how accounts ended."""
+        for attempt in attempts:
+            if attempt.usage is not None:
+                self.usage += attempt.usage
+        if not outcomes:
+            return
+        (completed, failed), seconds = self.counts, 0.0
+        for outcome in outcomes:
+            seconds += outcome.seconds
+            completed += outcome.research is not None
+            failed += outcome.research is None
+        self.counts = (completed, failed)
         self.rate.add(now, accounts=len(outcomes), latency=seconds / len(outcomes))
 
     def summary(self, *, seconds: float, stopped: str | None) -> RunSummary:
@@ -87,6 +101,7 @@ class Tally:
             speedup=self._work_seconds / seconds if seconds else 0.0,
             efficiency=self._work_seconds / slot_seconds if slot_seconds else 0.0,
             retries=self.retries,
-            cost_usd=self._cost_usd,
+            cost_usd=self.cost_usd,
+            usage=self.usage,
             stopped=stopped,
         )

@@ -16,7 +16,14 @@ from typing import Any
 
 import anyio.to_thread
 
-from sdr_kit.account import Account, Attempt, AttemptOutcome, Outcome, Research
+from sdr_kit.account import (
+    Account,
+    Attempt,
+    AttemptOutcome,
+    Outcome,
+    Research,
+    sum_of_costs,
+)
 from sdr_kit.errors import Permanent, Verdict, classify, text_of
 from sdr_kit.limits import Backoff
 
@@ -33,6 +40,7 @@ class Work:
         ready_at: Since when it could start, on the run's clock.
         attempts: How many calls have been made.
         seconds: How long they took together.
+        cost_usd: What they cost together; None when nobody has said.
         retries: How many passing failures count against `MAX_API_RETRIES`.
         failing_since: When its failures in a row began, on the run's clock.
         refusals: How many of its last calls in a row were refused.
@@ -49,6 +57,7 @@ class Work:
     ready_at: float
     attempts: int = 0
     seconds: float = 0.0
+    cost_usd: float | None = None
     retries: int = 0
     failing_since: float | None = None
     refusals: int = 0
@@ -62,7 +71,7 @@ class Work:
     def attempted(
         self,
         outcome: AttemptOutcome,
-        verdict: Verdict | None,
+        result: Research | Verdict | None,
         *,
         began: float,
         ended: float,
@@ -71,36 +80,57 @@ class Work:
 
         Args:
             outcome: How it ended.
-            verdict: What went wrong, if something did.
+            result: What came of it; None when that is nothing.
             began: Start of the run, on its clock.
             ended: End of the call, on the same clock.
         """
         seconds = ended - self.started
         self.attempts += 1
         self.seconds += seconds
+        status = message = usage = None
+        if isinstance(result, Verdict):
+            status, message, usage = result.http_status, result.message, result.usage
+        elif result is not None:
+            usage = result.usage if result.cost_usd is None else result.spent
+        if usage is not None:
+            self.cost_usd = sum_of_costs(self.cost_usd, usage.cost_usd)
+        waited = self.started - self.ready_at
         return Attempt(
             position=self.account.position,
             number=self.attempts,
             started=self.started - began,
             seconds=seconds,
             outcome=outcome,
-            http_status=None if verdict is None else verdict.http_status,
-            waited=max(0.0, self.started - self.ready_at),
-            message=None if verdict is None else verdict.message,
+            http_status=status,
+            waited=waited if waited > 0 else 0.0,
+            message=message,
+            usage=usage,
+            limits=None if result is None else result.limits,
+            request_id=None if result is None else result.request_id,
         )
 
     def outcome(self, result: Research | Verdict, *, finished: float) -> Outcome:
         """Gives how the account ended; `finished` is seconds from the run's start."""
-        failed = isinstance(result, Verdict)
+        if isinstance(result, Verdict):
+            return Outcome(
+                position=self.account.position,
+                status="failed",
+                attempts=self.attempts,
+                seconds=self.seconds,
+                finished=finished,
+                error_kind=result.kind,
+                error_message=result.message,
+                cost_usd=self.cost_usd,
+                raw=result.raw,
+            )
         return Outcome(
             position=self.account.position,
-            status="failed" if failed else "completed",
+            status="completed",
             attempts=self.attempts,
             seconds=self.seconds,
             finished=finished,
-            research=None if isinstance(result, Verdict) else result,
-            error_kind=result.kind if isinstance(result, Verdict) else None,
-            error_message=result.message if isinstance(result, Verdict) else None,
+            research=result.without_call(),
+            cost_usd=self.cost_usd,
         )
 
 

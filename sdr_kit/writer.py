@@ -32,7 +32,7 @@ class Writer:
     Args:
         store: Where they go.
         job_id: The job in that store.
-        on_commit: Is told of the outcomes of each committed group.
+        on_commit: Is told of the attempts and outcomes of each committed group.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Writer:
         store: AnyStore,
         job_id: int,
         *,
-        on_commit: Callable[[Sequence[Outcome]], None],
+        on_commit: Callable[[Sequence[Attempt], Sequence[Outcome]], None],
     ) -> None:
         self.uncommitted = 0
         self._store = store
@@ -84,7 +84,7 @@ class Writer:
         else:
             taken = self._take()
             self._record(*taken)
-            self._committed(taken[1])
+            self._committed(*taken)
 
     def stop(self) -> None:
         """Lets `run` end when everything is written."""
@@ -114,7 +114,7 @@ class Writer:
             except BaseException:
                 self._broken = True
                 raise
-            self._committed(outcomes)
+            self._committed(attempts, outcomes)
             if cancelled is not None:
                 raise cancelled
 
@@ -134,10 +134,11 @@ class Writer:
         self._attempts, self._outcomes = [], []
         return taken
 
-    def _committed(self, outcomes: Sequence[Outcome]) -> None:
+    def _committed(
+        self, attempts: Sequence[Attempt], outcomes: Sequence[Outcome]
+    ) -> None:
         self.uncommitted -= len(outcomes)
-        if outcomes:
-            self._on_commit(outcomes)
+        self._on_commit(attempts, outcomes)
 
 
 async def _maybe_cancelled_until_done(

@@ -137,3 +137,13 @@ def send(*wire: bytes, pause: float = 0.0) -> Act:
         exchange.close()
 
     return act
+
+
+def in_turn(*acts: Act) -> Act:
+    """Does one thing after another, a request each; the last one from then on."""
+    left = list(acts)
+
+    async def act(exchange: Exchange) -> None:
+        await (left.pop(0) if len(left) > 1 else left[0])(exchange)
+
+    return act

@@ -19,12 +19,16 @@ import pytest
 
 from sdr_kit.account import (
     NESTED_COLUMNS,
+    QUOTE_CHARACTERS,
     Account,
     Edit,
     ErrorKind,
+    Evidence,
     Outcome,
+    RateLimits,
     Research,
     Status,
+    Usage,
 )
 
 NAN = math.nan
@@ -394,3 +398,130 @@ def test_an_edit_refuses_what_research_refuses() -> None:
 def test_an_edit_is_true_when_anything_is_set() -> None:
     assert not Edit()
     assert Edit(notes="")
+
+
+AT = "2026-11-23T10:00:00+01:00"
+
+
+@pytest.mark.parametrize(
+    ("written", "source"),
+    [
+        ("https://acme.de/a?b=c#d", "https://acme.de/a?b=c#d"),
+        ("  http://acme.de/Zoë's_(1)\n", "http://acme.de/Zoë's_(1)"),
+        ("HTTPS://ACME.DE", "HTTPS://ACME.DE"),
+        (None, None),
+        ("", None),
+        ("acme.de", None),
+        ("javascript:alert(1)//https://acme.de", None),
+        ("data:text/html,https://acme.de", None),
+        ("ftp://acme.de", None),
+        ("https://", None),
+        ("https:///etc/passwd", None),
+        ("https://acme.de/ and https://b.de", None),
+        ('https://acme.de/"onclick="x', None),
+        ("https://acme.de/<script>", None),
+        ("https://acme.de/\x00", None),
+        ("https://acme.de/" + "x" * 3000, None),
+    ],
+)
+def test_a_source_is_a_web_address_or_none(
+    written: str | None, source: str | None
+) -> None:
+    assert Evidence(source=written, at=AT).source == source
+
+
+def test_evidence_is_kept_in_utc_and_in_bounded_length() -> None:
+    evidence = Evidence(quote="\ud83d" + "x" * 10**6, confidence=1, at=AT)
+    assert evidence.at == "2026-11-23T09:00:00+00:00"
+    assert evidence.quote == "?" + "x" * (QUOTE_CHARACTERS - 1)
+    assert type(evidence.confidence) is float
+
+
+@pytest.mark.parametrize("confidence", [-0.01, 1.01, 80, NAN, math.inf])
+def test_a_confidence_outside_its_range_is_refused(confidence: float) -> None:
+    with pytest.raises(ValueError, match="it must be 0 to 1"):
+        Evidence(confidence=confidence, at=AT)
+
+
+@pytest.mark.parametrize("at", ["", "now", "2026-11-23", "2026-11-23T10:00:00", None])
+def test_a_time_without_a_zone_is_refused(at: Any) -> None:
+    with pytest.raises(ValueError, match="with its zone"):
+        Evidence(at=at)
+
+
+def test_two_usages_add_up_and_an_unknown_cost_counts_as_nothing() -> None:
+    one = Usage(input_tokens=1, output_tokens=2, searches=3)
+    two = Usage(input_tokens=10, searches=5, cost_usd=0.5)
+    assert one + two == Usage(
+        input_tokens=11, output_tokens=2, searches=8, cost_usd=0.5
+    )
+    assert (one + one).cost_usd is None
+    assert (two + two).cost_usd == 1.0
+
+
+@pytest.mark.parametrize("kind", [Usage, RateLimits])
+@pytest.mark.parametrize("wrong", [-1, NAN, math.inf, True, "many", "1", [1]])
+def test_amounts_that_are_none_are_refused(
+    kind: type[Usage] | type[RateLimits], wrong: Any
+) -> None:
+    for each in dataclasses.fields(kind):
+        with pytest.raises(ValueError, match=f"{each.name} is .*; it must be 0 or mo"):
+            kind(**{each.name: wrong})
+
+
+def test_limits_are_true_when_anything_is_said() -> None:
+    assert not RateLimits()
+    assert RateLimits(requests_remaining=0)
+
+
+@pytest.mark.parametrize(
+    ("cost_usd", "usage", "cost", "spent"),
+    [
+        (None, None, None, None),
+        (0.5, None, 0.5, Usage(cost_usd=0.5)),
+        (None, Usage(searches=1), None, Usage(searches=1)),
+        (0.5, Usage(searches=1), 0.5, Usage(searches=1, cost_usd=0.5)),
+        (0.5, Usage(cost_usd=0.25), 0.25, Usage(cost_usd=0.25)),
+        (None, Usage(cost_usd=0.0), 0.0, Usage(cost_usd=0.0)),
+        (np.float32(0.5), None, 0.5, Usage(cost_usd=0.5)),
+    ],
+)
+def test_the_cost_of_the_usage_is_the_cost(
+    cost_usd: Any, usage: Usage | None, cost: float | None, spent: Usage | None
+) -> None:
+    research = Research(cost_usd=cost_usd, usage=usage)
+    assert (research.cost_usd, research.spent) == (cost, spent)
+
+
+def test_what_was_found_stands_alone_without_the_call() -> None:
+    proofs = {"a": (Evidence(at=AT),)}
+    bare = Research(fields={"a": 1}, cost_usd=0.5, evidence=proofs)
+    called = dataclasses.replace(
+        bare, usage=Usage(cost_usd=0.5), limits=RateLimits(), request_id="req_1"
+    )
+    assert called.without_call() == bare
+    assert bare.without_call() is bare
+
+
+def test_evidence_stands_by_field_and_empty_fields_are_absent() -> None:
+    proofs: Any = {"a": [Evidence(at=AT)], "b": [], 3: (Evidence(at=AT),)}
+    assert Research(evidence=proofs).evidence == {
+        "a": (Evidence(at=AT),),
+        "3": (Evidence(at=AT),),
+    }
+    wrong: Any = {"a": ["https://acme.de"]}
+    with pytest.raises(ValueError, match="evidence of 'a'"):
+        Research(evidence=wrong)
+
+
+def test_an_outcome_costs_at_least_what_its_answer_costs() -> None:
+    outcome = Outcome(
+        position=0,
+        status="completed",
+        attempts=1,
+        seconds=1.0,
+        finished=1.0,
+        research=Research(cost_usd=0.5),
+    )
+    assert outcome.cost_usd == 0.5
+    assert dataclasses.replace(outcome, cost_usd=0.75).cost_usd == 0.75

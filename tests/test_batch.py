@@ -18,8 +18,8 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 import sdr_kit
-from sdr_kit import Account, Job, Sandbox, Settings, Store
-from sdr_kit.account import Edit, Status
+from sdr_kit import Account, Job, Permanent, Research, Sandbox, Settings, Store
+from sdr_kit.account import Edit, Evidence, Status, Usage
 from sdr_kit.memory_store import MemoryStore
 from tests.accounts import made_up
 
@@ -318,7 +318,9 @@ async def test_every_attempt_is_recorded() -> None:
     run = await sdr_kit.process(made_up(5), research, settings=settings)
     assert list(run.attempts.columns) == [
         *("position", "number", "started", "seconds", "outcome"),
-        *("http_status", "waited", "message"),
+        *("http_status", "waited", "message", "request_id"),
+        *("input_tokens", "output_tokens", "searches", "cost_usd"),
+        *("requests_remaining", "tokens_remaining"),
     ]
     assert list(run.attempts["outcome"]) == ["transient", "completed"] * 5
     assert (run.attempts["seconds"] >= 0.009).all()
@@ -404,6 +406,53 @@ def test_retry_works_again_on_what_failed_in_the_same_job(where: str | None) -> 
     assert job.progress.failed == 2
     moody.failing = set()
     assert job.retry().wait(5).summary.completed == 6
+
+
+@pytest.mark.parametrize("where", ["memory", None])
+def test_a_retried_account_costs_what_it_cost_before_too(where: str | None) -> None:
+    paid = Usage(searches=2, cost_usd=0.25)
+
+    class Paid(Moody):
+        async def __call__(self, account: Account) -> Research:  # type: ignore[override]
+            if account.position in self.failing:
+                raise Permanent("it does not fit").about(usage=paid)
+            return Research(usage=paid)
+
+    researcher = Paid(0, 2)
+    job = sdr_kit.start(made_up(3), researcher, store=where)
+    assert list(job.wait(5).frame["cost_usd"]) == [0.25] * 3
+    researcher.failing = {2}
+    run = job.retry().wait(5)
+    assert list(run.frame["cost_usd"]) == [0.5, 0.25, 0.5]
+    assert run.summary.cost_usd == 1.25
+    assert (run.usage["searches"], run.usage["cost_usd"]) == (10, 1.25)
+
+
+@pytest.mark.parametrize("where", ["memory", None])
+def test_the_evidence_of_a_run_is_a_table(where: str | None) -> None:
+    proof = Evidence(
+        source="https://acme.de",
+        quote="as they say",
+        confidence=0.5,
+        at="2026-11-23T09:00:00+00:00",
+    )
+
+    async def proved(account: Account) -> Research:
+        await asyncio.sleep(0)
+        return Research(
+            fields={"size": account.position, "news": None},
+            evidence={"size": (proof, proof)} if account.position else {},
+        )
+
+    job = sdr_kit.start(made_up(3), proved, store=where)
+    run = job.wait(5)
+    assert list(run.evidence["position"]) == [1, 1, 2, 2]
+    assert list(run.evidence["value"]) == [1, 1, 2, 2]
+    assert set(run.evidence["source"]) == {"https://acme.de"}
+    names = list(run.frame["company_name"])
+    assert list(run.evidence["company_name"]) == [names[i] for i in (1, 1, 2, 2)]
+    assert job.evidence.equals(run.evidence)
+    assert job.usage == run.usage
 
 
 def test_a_job_may_be_retried_as_soon_as_it_has_ended() -> None:

@@ -25,7 +25,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from sdr_kit.account import ErrorKind
+from sdr_kit.account import RAW_CHARACTERS, ErrorKind, RateLimits, Usage
 from sdr_kit.errors import (
     MESSAGE_LIMIT,
     AccountsError,
@@ -550,3 +550,44 @@ def test_a_quoted_authorization_header_does_not_show_its_key() -> None:
     error = ValueError("Illegal header value b'Bearer sk-secret-1234\\n'")
     assert "secret" not in classify(error).message
     assert "Bearer …" in classify(error).message
+
+
+SPENT = {
+    "usage": Usage(input_tokens=9, output_tokens=2, searches=1, cost_usd=0.5),
+    "limits": RateLimits(requests_remaining=3),
+    "request_id": "req_42",
+    "raw": '{"tier": "D"}',
+}
+
+
+def known(error: BaseException) -> dict[str, object]:
+    verdict = classify(error)
+    return {name: getattr(verdict, name) for name in SPENT}
+
+
+@pytest.mark.parametrize("own", [RateLimited, Transient, Permanent, StopRun])
+def test_what_is_known_of_a_failed_call_is_in_the_verdict(
+    own: type[SdrKitError],
+) -> None:
+    error = own("no")
+    assert known(error) == dict.fromkeys(SPENT)
+    assert error.about(**SPENT) is error  # type: ignore[arg-type]
+    assert known(error) == SPENT
+    wrapped = ValueError("no answer")
+    wrapped.__cause__ = error
+    assert known(wrapped) == SPENT
+    assert known(ExceptionGroup("several", [error, KeyError()])) == SPENT
+
+
+def test_what_is_told_later_does_not_take_away_what_was_told_before() -> None:
+    error = Permanent("no").about(raw="x" * 50_000, request_id="req_1")
+    error.about(request_id="req_2")
+    assert error.request_id == "req_2"
+    assert error.raw == "x" * RAW_CHARACTERS
+
+
+def test_a_request_id_of_another_library_is_not_taken_for_ours() -> None:
+    error = RuntimeError("failed")
+    error.request_id = "req_1"  # type: ignore[attr-defined]
+    error.usage = {"tokens": 1}  # type: ignore[attr-defined]
+    assert known(error) == dict.fromkeys(SPENT)

@@ -23,7 +23,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 # The public names, as the design lists them.
 PUBLIC = {
-    *("Account", "Job", "OpenAIResearcher", "Outcome", "Research", "Sandbox"),
+    *("Account", "AnthropicResearcher", "Job", "OpenAIResearcher", "Outcome"),
+    *("Research", "Sandbox"),
     *("Settings", "Store", "Workbench"),
     *("AccountsError", "Permanent", "RateLimited", "SdrKitError", "StopRun"),
     *("Transient", "compare", "load_accounts", "process", "run_sync", "start"),

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pandas as pd
 import pytest
 
-from sdr_kit.account import Attempt, Edit, Outcome, Research
-from sdr_kit.results import attempts_frame, results_frame
+from sdr_kit.account import (
+    Attempt,
+    Edit,
+    Evidence,
+    Outcome,
+    RateLimits,
+    Research,
+    Usage,
+)
+from sdr_kit.results import attempts_frame, evidence_frame, results_frame
 
 SOURCE = ["company_name", "domain"]
 BEFORE = ["status", "attempts", "seconds", "reused", "tier", "priority_score"]
@@ -212,9 +220,19 @@ def attempt(number: int, http_status: int | None = None) -> Attempt:
     )
 
 
+ATTEMPTS = [
+    *("position", "number", "started", "seconds", "outcome"),
+    *("http_status", "waited", "message", "request_id"),
+    *("input_tokens", "output_tokens", "searches", "cost_usd"),
+    *("requests_remaining", "tokens_remaining"),
+]
+
+
 def test_attempts_are_one_row_each_with_the_columns_of_attempt() -> None:
     frame = attempts_frame([attempt(1, 429), attempt(2)])
-    assert list(frame.columns) == [field.name for field in fields(Attempt)]
+    assert list(frame.columns) == ATTEMPTS
+    own = {field.name for field in fields(Attempt)} - {"usage", "limits"}
+    assert own <= set(ATTEMPTS)
     assert list(frame["number"]) == [1, 2]
     assert str(frame["http_status"].dtype) == "Int64"
     assert frame["http_status"].iloc[0] == 429
@@ -226,7 +244,75 @@ def test_attempts_are_one_row_each_with_the_columns_of_attempt() -> None:
 def test_no_attempts_are_an_empty_table() -> None:
     frame = attempts_frame([])
     assert frame.empty
-    assert list(frame.columns) == [field.name for field in fields(Attempt)]
+    assert list(frame.columns) == ATTEMPTS
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_an_attempt_took_stands_in_columns_of_one_type(*, known: bool) -> None:
+    paid = replace(
+        attempt(2),
+        usage=Usage(input_tokens=900, output_tokens=80, searches=3, cost_usd=0.02),
+        limits=RateLimits(requests_remaining=4),
+        request_id="req_1",
+    )
+    frame = attempts_frame([attempt(1), paid] if known else [attempt(1)])
+    whole = ["input_tokens", "output_tokens", "searches"]
+    assert [str(frame[name].dtype) for name in whole] == ["Int64"] * 3
+    numbers = ["cost_usd", "requests_remaining", "tokens_remaining"]
+    assert [str(frame[name].dtype) for name in numbers] == ["float64"] * 3
+    assert frame.loc[0, whole + numbers].isna().all()
+    if known:
+        assert list(frame.loc[1, whole]) == [900, 80, 3]
+        assert frame.loc[1, "cost_usd"] == 0.02
+        assert frame.loc[1, "requests_remaining"] == 4
+        assert frame.loc[1, "request_id"] == "req_1"
+
+
+EVIDENCE = [
+    *("company_name", "position", "field", "value"),
+    *("source", "quote", "confidence", "at"),
+]
+AT = "2026-11-23T09:00:00+00:00"
+
+
+def proof(number: int, confidence: float | None = 0.5) -> Evidence:
+    return Evidence(
+        source=f"https://acme.de/{number}", quote="so", confidence=confidence, at=AT
+    )
+
+
+def test_evidence_is_one_row_a_field_and_source_in_the_order_of_the_list() -> None:
+    first = Research(
+        fields={"size": "12 people", "news": "none", "none": None},
+        evidence={"size": (proof(1), proof(2, None)), "news": (proof(3),)},
+    )
+    second = Research(fields={"size": "many"}, evidence={"size": (proof(4),)})
+    list_of_three = source(3).set_index(pd.Index(["x", "y", "z"]))
+    outcomes = [completed(2, second), failed(1), completed(0, first)]
+    frame = evidence_frame(list_of_three, outcomes)
+    assert list(frame.columns) == EVIDENCE
+    assert list(frame["company_name"]) == ["Company 0"] * 3 + ["Company 2"]
+    assert list(frame["position"]) == [0, 0, 0, 2]
+    assert list(frame["field"]) == ["size", "size", "news", "size"]
+    assert list(frame["value"]) == ["12 people", "12 people", "none", "many"]
+    assert list(frame["source"].str[-1]) == ["1", "2", "3", "4"]
+    assert str(frame["confidence"].dtype) == "float64"
+    assert frame["confidence"].isna().tolist() == [False, True, False, False]
+    assert set(frame["at"]) == {AT}
+
+
+def test_without_evidence_its_table_is_empty_and_has_its_columns() -> None:
+    frame = evidence_frame(source(), [completed(0, Research(fields={"a": 1}))])
+    assert frame.empty
+    assert list(frame.columns) == EVIDENCE
+    assert str(frame["confidence"].dtype) == "float64"
+
+
+def test_the_cost_of_an_account_is_that_of_all_its_attempts() -> None:
+    paid = replace(completed(0, Research(cost_usd=0.5)), cost_usd=1.25)
+    frame = results_frame(source(), [paid, replace(failed(1), cost_usd=0.25)])
+    assert list(frame["cost_usd"])[:2] == [1.25, 0.25]
+    assert missing(frame["cost_usd"].iloc[2])
 
 
 def test_whole_numbers_and_truth_values_keep_their_kind_beside_gaps() -> None:

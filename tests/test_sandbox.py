@@ -12,12 +12,15 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from sdr_kit.account import Account, Research
 from sdr_kit.errors import RateLimited, SdrKitError, Transient, classify
+from sdr_kit.research.brief import BRIEFS
 from sdr_kit.research.http import open_client
 from sdr_kit.research.sandbox import Sandbox
 from sdr_kit.research.sandbox_server import SandboxCall
+from sdr_kit.settings import Settings
 
 
 @pytest.fixture
@@ -46,13 +49,17 @@ async def ask(
 
 
 def said(results: Sequence[object]) -> list[str]:
-    """Tells results apart by what they are, request ids left out."""
+    """Tells results apart by what they are; when, and request ids, left out."""
     return [
-        str(result)
+        f"{result.fields} {result.tier} {result.priority_score} {sources(result)}"
         if isinstance(result, Research)
         else f"{type(result).__name__} {str(result).partition('request req')[0]}"
         for result in results
     ]
+
+
+def sources(research: Research) -> list[str | None]:
+    return [each.source for proof in research.evidence.values() for each in proof]
 
 
 async def test_everything_it_says_is_visibly_synthetic() -> None:
@@ -62,12 +69,55 @@ async def test_everything_it_says_is_visibly_synthetic() -> None:
     assert str(summary).startswith("SYNTHETIC: Acme <b> is an invented company")
     assert 2 <= len(findings.splitlines()) <= 4
     assert all(line.startswith("SYNTHETIC: ") for line in findings.splitlines())
-    for source in str(research.fields["sources"]).splitlines():
-        assert source.startswith("https://sandbox.invalid/")
+    assert sources(research)
+    for source in sources(research):
+        assert str(source).startswith("https://sandbox.invalid/")
+    for proof in research.evidence.values():
+        assert all(each.quote.startswith("SYNTHETIC: ") for each in proof)
     assert str(research.fields["tier_reason"]).startswith("SYNTHETIC: ")
     assert Sandbox.synthetic
     assert not Sandbox.paid
+    assert sandbox.fingerprint is None  # nothing invented stands for a fact
     assert sandbox.name == "Sandbox"
+
+
+@pytest.mark.parametrize("brief", BRIEFS)
+async def test_it_answers_every_brief_and_says_what_the_call_took(brief: str) -> None:
+    async with Sandbox(brief, latency=0) as sandbox:
+        results = await ask(sandbox, accounts(60))
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert {result.tier for result in results} == {"A", "B", "C"}
+    assert sandbox.requests == 60  # every answer fits at once
+    questions = sandbox.brief.questions
+    for result in results:
+        assert set(questions) < set(result.fields)
+        assert result.usage.input_tokens > 0
+        assert result.usage.output_tokens > 0
+        assert result.usage.searches == 1
+        assert result.cost_usd == 0
+        assert result.request_id.startswith("req_sandbox_")
+    known = [result.fields[field] for result in results for field in questions]
+    assert 0 < known.count(None) < len(known) / 4  # nobody finds everything
+
+
+async def test_it_says_what_is_left_of_the_minute() -> None:
+    async with Sandbox(latency=0, requests_per_minute=5) as sandbox:
+        for left in (4, 3):
+            research = await sandbox(accounts(1)[0])
+            assert research.limits is not None
+            assert research.limits.requests_limit == 5
+            assert research.limits.requests_remaining == left
+            assert research.limits.requests_reset_seconds == 60
+
+
+async def test_it_speaks_to_no_other_server_and_with_no_key_of_the_settings() -> None:
+    settings = Settings(
+        openai_api_key=SecretStr("sk-real"), openai_api="chat", openai_model="sandbox"
+    )
+    async with Sandbox(latency=0, settings=settings) as sandbox:
+        research = await sandbox(accounts(1)[0])
+        assert sandbox.log[0].status == 200
+    assert research.cost_usd == 0
 
 
 async def test_tiers_have_sensible_shares_and_priorities_agree_with_them() -> None:

@@ -55,6 +55,12 @@ def test_the_defaults() -> None:
         "openai_api_key": None,
         "openai_base_url": "https://api.openai.com/v1",
         "openai_model": "gpt-5-mini",
+        "openai_api": None,
+        "openai_prices": None,
+        "anthropic_api_key": None,
+        "anthropic_base_url": "https://api.anthropic.com",
+        "anthropic_model": "claude-sonnet-5",
+        "anthropic_prices": None,
     }
 
 
@@ -86,6 +92,10 @@ def test_every_setting_says_what_it_is() -> None:
         ("REQUEST_TIMEOUT_SECONDS", "2 min", "valid number"),
         ("OPENAI_BASE_URL", "api.openai.com", "must start with http:// or https://"),
         ("OPENAI_MODEL", "", "at least 1 character"),
+        ("OPENAI_API", "completions", "'responses' or 'chat'"),
+        ("OPENAI_PRICES", "cheap", "use input=…,output=…"),
+        ("ANTHROPIC_BASE_URL", "claude", "must start with http:// or https://"),
+        ("ANTHROPIC_PRICES", "input=3,output=-1,as_of=2026-11-01", "0 or more"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(
@@ -136,8 +146,9 @@ def test_variables_of_others_are_no_concern_of_ours(
 
 def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     settings = Settings(database_url=f"postgresql://me:{KEY}@host/sdr")
-    assert settings.openai_api_key == SecretStr(KEY)
+    assert settings.openai_api_key == settings.anthropic_api_key == SecretStr(KEY)
     for shown in (repr(settings), str(settings), str(settings.openai_api_key)):
         assert KEY not in shown
 
@@ -160,7 +171,10 @@ def test_a_blank_key_or_database_is_unset(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", blank)
     monkeypatch.setenv("DATABASE_URL", blank)
+    monkeypatch.setenv("OPENAI_API", blank)
+    monkeypatch.setenv("OPENAI_PRICES", blank)
     settings = Settings()
+    assert settings.openai_api is settings.openai_prices is None
     assert settings.openai_api_key is None
     assert settings.database_url is None
 

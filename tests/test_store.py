@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,16 @@ import pytest
 import tenacity
 
 from sdr_kit import store as store_module
-from sdr_kit.account import Account, Attempt, Edit, Outcome, Research
+from sdr_kit.account import (
+    Account,
+    Attempt,
+    Edit,
+    Evidence,
+    Outcome,
+    RateLimits,
+    Research,
+    Usage,
+)
 from sdr_kit.errors import StoreError
 from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.schema import SCHEMA_VERSION
@@ -27,7 +37,14 @@ from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, Store, open_store
 from sdr_kit.writer import Writer
 
+AT = "2026-11-23T09:00:00+00:00"
 STRANGE = "Zoë & Söhne 株式会社 🚀 'quoted' \"twice\" \x00 \u2028 end"
+
+
+PROOFS = (
+    Evidence(source="https://acme.de/news", quote=STRANGE, confidence=0.25, at=AT),
+    Evidence(quote="as they say", at=AT),
+)
 
 
 def path_of(store: AnyStore) -> Path:
@@ -122,6 +139,10 @@ def attempt(position: int, number: int = 1, message: str | None = None) -> Attem
         completed(0, Research(fields={STRANGE: [STRANGE, {"a": {"b": [1.5]}}]})),
         completed(0, Research(fields={"half": "\ud83d", "nan": float("nan")})),
         completed(0, Research.from_mapping({"priority_score": np.int64(7)})),
+        completed(0, Research(fields={"a": STRANGE}, evidence={"a": PROOFS})),
+        replace(completed(0, Research(cost_usd=0.01)), cost_usd=0.05),
+        replace(completed(0), cost_usd=0.05),
+        replace(failed(0), cost_usd=0.0, raw=STRANGE),
         failed(0),
         failed(0, STRANGE),
         failed(0, ""),
@@ -135,9 +156,14 @@ def test_an_outcome_comes_back_as_it_was(store: AnyStore, outcome: Outcome) -> N
 
 def test_an_attempt_comes_back_as_it_was(store: AnyStore) -> None:
     job_id = new_job(store, 3)
+    limits = RateLimits(requests_remaining=0, tokens_reset_seconds=0.25)
     attempts = [
-        attempt(0),
-        attempt(1, 1, STRANGE),
+        replace(attempt(0), usage=Usage(), request_id=STRANGE),
+        replace(
+            attempt(1, 1, STRANGE),
+            usage=Usage(input_tokens=900, output_tokens=80, searches=3, cost_usd=0.02),
+            limits=limits,
+        ),
         attempt(1, 2, "slow down"),
         attempt(1, 10),
     ]
@@ -555,7 +581,7 @@ def test_a_file_that_is_deleted_while_it_is_written_to_is_missed(file: Store) ->
 def test_a_file_of_a_newer_version_is_refused(file: Store) -> None:
     with connect(path_of(file)) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(StoreError, match=r"newer sdr_kit \(schema 3, this one knows 2"):
+    with pytest.raises(StoreError, match=r"newer sdr_kit \(schema 4, this one knows 3"):
         Store(f"sqlite:///{file}")
 
 
@@ -588,22 +614,42 @@ PRAGMA user_version = 1;
 """
 
 
-def test_a_file_of_the_first_version_keeps_what_it_has_and_takes_edits(
-    tmp_path: Path,
+# What the second version added; a file of it may have edits.
+VERSION_2 = """
+CREATE TABLE edits (
+    key TEXT NOT NULL, tier TEXT, priority_score INTEGER, owner TEXT, notes TEXT,
+    edited_at TEXT NOT NULL, PRIMARY KEY (key)) WITHOUT ROWID;
+INSERT INTO edits VALUES ('a.de/a', 'A', NULL, NULL, NULL, '2026-01-01');
+PRAGMA user_version = 2;
+"""
+
+
+@pytest.mark.parametrize("script", [VERSION_1, VERSION_1 + VERSION_2], ids=["1", "2"])
+def test_a_file_of_an_older_version_keeps_what_it_has_and_takes_what_is_new(
+    tmp_path: Path, script: str
 ) -> None:
     path = tmp_path / "old.db"
     with connect(path) as db:
-        db.executescript(VERSION_1)
+        db.executescript(script)
+    old = {"a.de/a": Edit(tier="A")} if script != VERSION_1 else {}
+    assert Store(f"sqlite:///{path}").edits() == old
     for _ in range(2):
         store = Store(f"sqlite:///{path}")
         (outcome,) = store.results(7)
         assert outcome.research == Research(
             fields={"a": 1}, tier="B", priority_score=4, cost_usd=0.01
         )
-        assert [each.seconds for each in store.attempts(7)] == [0.5]
+        assert (outcome.cost_usd, outcome.raw) == (0.01, None)
+        (before,) = store.attempts(7)
+        assert (before.seconds, before.waited) == (0.5, 2.5)
+        assert (before.usage, before.limits, before.request_id) == (None, None, None)
         store.edit("acme.com/acme", Edit(notes="call them"))
-        assert store.edits() == {"acme.com/acme": Edit(notes="call them")}
-    assert new_job(store) == 8
+        assert store.edits() == {**old, "acme.com/acme": Edit(notes="call them")}
+    assert new_job(store, 1) == 8
+    attempts = [replace(attempt(0), usage=Usage(searches=1, cost_usd=0.5))]
+    outcomes = [completed(0, Research(evidence={"a": PROOFS}))]
+    record(store, 8, attempts, outcomes)
+    assert (store.attempts(8), store.results(8)) == (attempts, outcomes)
     with connect(path) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
@@ -776,7 +822,7 @@ async def test_a_cancelled_writer_lets_no_second_one_at_the_connection(
 
     committed: list[Outcome] = []
     store = SlowStore(str(file.url))
-    writer = Writer(store, job_id, on_commit=committed.extend)
+    writer = Writer(store, job_id, on_commit=lambda _, each: committed.extend(each))
     await writer.__aenter__()
     running = asyncio.create_task(writer.run())
     writer.put(attempt(0), completed(0))
@@ -831,6 +877,22 @@ def test_what_was_tried_without_a_result_is_summed_up_by_account(
     assert store.tried(job_id) == {1: (2, 1 / 3 + 1 / 3)}
     store.reopen(job_id, [2])
     assert store.tried(job_id).keys() == {1, 2}
+
+
+def test_what_was_paid_without_a_result_is_summed_up_by_account(
+    store: AnyStore,
+) -> None:
+    def paid(position: int, number: int, cost_usd: float | None) -> Attempt:
+        return replace(attempt(position, number), usage=Usage(cost_usd=cost_usd))
+
+    job_id, other = new_job(store, 5), new_job(store, 5)
+    attempts = [paid(0, 1, 0.5), paid(1, 1, 0.25), paid(1, 2, None), paid(1, 3, 0.5)]
+    attempts += [paid(2, 1, 0.125), paid(3, 1, None), attempt(4)]
+    record(store, job_id, attempts, [completed(0), failed(2)])
+    record(store, other, [paid(3, 1, 9.0)], [completed(1)])
+    assert store.spent(job_id) == {1: 0.75}
+    store.reopen(job_id, [2])
+    assert store.spent(job_id) == {1: 0.75, 2: 0.125}
 
 
 def test_the_attempts_at_one_account_are_read_alone(store: AnyStore) -> None:

@@ -34,6 +34,11 @@ class ReadyMadeResearcher:
     synthetic = False
     paid = True
 
+    @property
+    def fingerprint(self) -> str | None:
+        """Who answers and what is asked; None: no answer stands for another."""
+        return None
+
     def __init__(self) -> None:
         self._guard = threading.Lock()  # held for a moment: loops may be on threads
         self._entries = 0

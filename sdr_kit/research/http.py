@@ -196,19 +196,21 @@ class _Proxies:
         self._by_scheme = getproxies()
 
     def proxy_for(self, url: URL) -> str | None:
-        if not self._by_scheme or _is_this_machine(url.host or ""):
+        if not self._by_scheme or is_this_machine(url.host or ""):
             return None
         proxy = self._by_scheme.get(url.scheme) or self._by_scheme.get("all")
         return None if proxy is None or proxy_bypass(url.host or "") else proxy
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether a host is this machine, by its name alone: nothing is looked up."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    return address.is_loopback or address.is_unspecified
 
 
 @lru_cache(maxsize=64)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from sdr_kit.account import Account, Research
 from sdr_kit.errors import SdrKitError
+from sdr_kit.research.brief import Brief
 from sdr_kit.research.client import ReadyMadeResearcher
 from sdr_kit.research.openai import OpenAIResearcher
 from sdr_kit.research.sandbox_server import (
@@ -31,6 +33,7 @@ class Sandbox(ReadyMadeResearcher):
     All times are in seconds and are multiplied by `time_scale`.
 
     Args:
+        brief: What is asked: the name of a brief, a TOML file, or a `Brief`.
         latency: Mean time an answer takes, 0 to 600 s.
         sigma: Shape of its lognormal distribution, 0 (always the mean) to 3.
         time_scale: Shrinks or stretches all times, 0.05 to 10.
@@ -50,6 +53,7 @@ class Sandbox(ReadyMadeResearcher):
 
     Raises:
         ValueError: An option is outside its range.
+        SettingsError: The brief cannot be read.
     """
 
     synthetic = True
@@ -57,6 +61,7 @@ class Sandbox(ReadyMadeResearcher):
 
     def __init__(
         self,
+        brief: str | Path | Brief = "general",
         *,
         latency: float = LATENCY_SECONDS,
         sigma: float = LATENCY_SIGMA,
@@ -72,6 +77,7 @@ class Sandbox(ReadyMadeResearcher):
         settings: Settings | None = None,
     ) -> None:
         super().__init__()
+        self.brief = brief if isinstance(brief, Brief) else Brief.load(brief)
         self.options = SandboxOptions(
             latency=latency,
             sigma=sigma,
@@ -135,9 +141,11 @@ class Sandbox(ReadyMadeResearcher):
             await server.start()
             parts.push_async_callback(server.stop)
             client = _SandboxClient(
-                api_key="sandbox",
+                self.brief,
+                api_key="",  # not the one of the settings
                 base_url=server.base_url,
                 model="sandbox",
+                api="responses",
                 settings=self._settings,
             )
             # Closed before the server, which then finds nobody waiting.

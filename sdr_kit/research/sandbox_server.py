@@ -20,6 +20,9 @@ from typing import Any
 
 from aiohttp import web
 
+from sdr_kit.research.inventor import DEFAULT_SCHEMA, invented
+from sdr_kit.research.loose import table
+
 LATENCY_SECONDS = 0.6  # a web search takes 10; the sandbox is for people who wait
 LATENCY_SIGMA = 0.5  # the slowest of 100 takes about 3 times the mean
 WINDOW_SECONDS = 60.0  # of the limit on requests a minute
@@ -28,8 +31,6 @@ _SHARE_OF_LATENCY = {"server_error_rate": 0.2, "overloaded_rate": 0.2}
 BACKLOG = 1024  # a connection too many waits a second for its next chance
 LOG_LENGTH = 10_000  # calls that are remembered; 2 MB
 
-# Share of the accounts in the tier, and the lowest and highest priority in it.
-_TIERS = {"A": (0.15, 8, 10), "B": (0.35, 5, 7), "C": (0.50, 1, 4)}
 _ACCOUNT = re.compile(r"<account>\s*(.*?)\s*</account>", re.DOTALL)
 
 
@@ -139,12 +140,20 @@ class SandboxServer:
         try:
             body = json.loads(await request.read())
             account = _account_of(body["input"])
+            schema = _schema_of(body)
         except (ValueError, TypeError, KeyError, RecursionError):
             return _error(400, "invalid_request_error", None, "No input in JSON.")
-        return await self._decide(request, str(body.get("model")), account)
+        answer = invented(schema, account, self._options.seed)
+        response = await self._decide(request, str(body.get("model")), account, answer)
+        response.headers.update(self._remaining())
+        return response
 
     async def _decide(
-        self, request: web.BaseRequest, model: str, account: dict[str, str]
+        self,
+        request: web.BaseRequest,
+        model: str,
+        account: dict[str, str],
+        answer: object,
     ) -> web.Response:
         name = account.get("domain") or account["company_name"]
         # The seed, the account and the count alone: not the order of arrival.
@@ -161,7 +170,7 @@ class SandboxServer:
         await self._work(latency * _SHARE_OF_LATENCY.get(fate, 1))
         if fate == "drop_rate":
             return _dropped(request)
-        return _answer(fate, model, account, self._options.seed)
+        return _answer(fate, model, answer)
 
     async def _work(self, seconds: float) -> None:
         task = asyncio.current_task()
@@ -218,6 +227,19 @@ class SandboxServer:
             return _limited(f"Limit: {cap} requests at once.")
         return None
 
+    def _remaining(self) -> dict[str, str]:
+        """Gives what is left of the minute, in OpenAI's headers."""
+        limit = self._options.requests_per_minute
+        if limit is None:
+            return {}
+        left = WINDOW_SECONDS * self._options.time_scale
+        left = max(left - (self._now() - self._window_start), 0.0)
+        return {
+            "x-ratelimit-limit-requests": str(limit),
+            "x-ratelimit-remaining-requests": str(max(limit - self._window_count, 0)),
+            "x-ratelimit-reset-requests": f"{math.ceil(left * 1000)}ms",
+        }
+
     def _note(
         self, account: str, status: int | None, *, retry_after: float | None = None
     ) -> None:
@@ -256,54 +278,24 @@ def _account_of(question: Any) -> dict[str, str]:
     return {"company_name": text[:80] or "?"}
 
 
-def _answer(fate: str, model: str, account: dict[str, str], seed: int) -> web.Response:
+def _schema_of(body: dict[str, Any]) -> dict[str, Any]:
+    """Reads which form the answer is to have."""
+    form = table(table(body.get("text")).get("format"))
+    return table(form.get("schema")) or DEFAULT_SCHEMA
+
+
+def _answer(fate: str, model: str, answer: object) -> web.Response:
     if fate == "server_error_rate":
         return _error(500, "server_error", "server_error", "The server had an error.")
     if fate == "overloaded_rate":
         return _overloaded()
-    document = json.dumps(_response(model, _invented(account, seed)))
+    document = json.dumps(_response(model, answer))
     if fate == "broken_json_rate":
         document = document[: len(document) // 2]
     return _json(200, document)
 
 
-def _invented(account: dict[str, str], seed: int) -> dict[str, Any]:
-    """Invents what is said about an account: the same at every call."""
-    company = account["company_name"]
-    draw = _dice(seed, account.get("domain") or company)
-    tier = draw.choices(list(_TIERS), [share for share, _, _ in _TIERS.values()])[0]
-    _, low, high = _TIERS[tier]
-    industry = account.get("industry", "an unknown industry")
-    slug = draw.getrandbits(32)
-    return {
-        "summary": f"SYNTHETIC: {company} is an invented company in {industry} with "
-        f"about {draw.randrange(10, 5000)} people.",
-        "findings": [
-            {
-                "statement": f"SYNTHETIC: {company} {fact}.",
-                "source": f"https://sandbox.invalid/{slug:08x}/{number}",
-            }
-            for number, fact in enumerate(
-                draw.sample(_FACTS, draw.randint(2, 4)), start=1
-            )
-        ],
-        "tier": tier,
-        "tier_reason": f"SYNTHETIC: drawn from the seed, tier {tier}.",
-        "priority_score": draw.randint(low, high),
-    }
-
-
-_FACTS = (
-    "opened a second office",
-    "is looking for three sales managers",
-    "raised money from its investors",
-    "moved its shop to another platform",
-    "has a new head of operations",
-    "announced a product for small customers",
-)
-
-
-def _response(model: str, said: dict[str, Any]) -> dict[str, Any]:
+def _response(model: str, said: object) -> dict[str, Any]:
     """Wraps an answer as OpenAI does."""
     text = json.dumps(said, ensure_ascii=False)
     part = {"type": "output_text", "text": text, "annotations": []}
