@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 
@@ -96,11 +97,11 @@ def take_the_list(panel: Panel) -> None:
         {"name": "liste.csv", "mimeType": "text/csv", "buffer": LIST.encode("cp1252")}
     )
     panel.until(lambda: "33 ready" in panel.says, seconds=15, what="the list")
-    assert "1 duplicate" in panel.says
-    assert "1 rejected" in panel.says
-    assert "1 shared domain (2 accounts)" in panel.says
-    assert "semicolons" in panel.says
-    assert "no such file" not in panel.says
+    told = ["1 duplicate", "1 rejected", "1 shared domain (2 accounts)", "semicolons"]
+    panel.until(
+        lambda: all(words in panel.says for words in told), seconds=5, what=str(told)
+    )
+    panel.until(lambda: "no such file" not in panel.says, seconds=5, what="no error")
 
 
 def settle_duplicates(panel: Panel) -> None:
@@ -134,7 +135,8 @@ def work_down_the_accounts(panel: Panel, tour: Tour) -> None:
     panel.until(lambda: panel.rows.count() == 10, seconds=10, what="a page of ten")
     page.set_viewport_size({"width": 1280, "height": 1700})
     for name in ("Domain", "Tier", "Priority", "Status"):
-        assert panel.shows_column(name), f"{name} is out of sight"
+        shown = functools.partial(panel.shows_column, name)
+        panel.until(shown, seconds=5, what=f"{name} in sight")
     priorities = [int(text) for text in panel.column(4)]
     assert priorities == sorted(priorities, reverse=True)
     assert priorities[0] == 10
@@ -154,6 +156,7 @@ def work_down_the_accounts(panel: Panel, tour: Tour) -> None:
     page.get_by_label("Filter Tier").first.click()
     page.locator(".dtcc-dropdown button", has_text="Deselect").click()
     page.keyboard.press("Escape")
+    panel.until(lambda: panel.rows.count() == 10, seconds=5, what="all tiers again")
 
     panel.rows.nth(2).focus()
     page.keyboard.press("ArrowUp")
@@ -162,7 +165,9 @@ def work_down_the_accounts(panel: Panel, tour: Tour) -> None:
     details = page.locator(".sdr-kit-details")
     panel.until(details.is_visible, seconds=5, what="the details")
     panel.until(lambda: name in details.inner_text(), seconds=5, what="their name")
-    assert "auth.provider" in details.inner_text()
+    panel.until(
+        lambda: "auth.provider" in details.inner_text(), seconds=5, what="the facts"
+    )
     panel.field("Tier").select_option("C")
     panel.field("Owner").fill("Zoe")
     panel.field("Notes").fill("call <b>again</b>")
@@ -203,7 +208,9 @@ def retry_failures(panel: Panel, tour: Tour) -> None:
         lambda: panel.number_before("completed") == 33, seconds=20, what="all completed"
     )
     panel.turn_to("Failures")
-    assert "No account has failed" in panel.says
+    panel.until(
+        lambda: "No account has failed" in panel.says, seconds=5, what="no failure"
+    )
 
 
 def draw_charts(panel: Panel, tour: Tour) -> None:

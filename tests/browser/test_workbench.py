@@ -38,8 +38,8 @@ def test_run_all_finishes_and_a_run_goes_to_its_end(browser: Browser, lab: Lab) 
         notebook.screenshot("2-running")
         panel.until(lambda: "Finished" in panel.says, seconds=60, what="the end")
         assert panel.completed == 32
-        assert "SYNTHETIC" in panel.says
-        assert panel.chart_points > 5
+        panel.until(lambda: "SYNTHETIC" in panel.says, seconds=5, what="the answers")
+        panel.until(lambda: panel.chart_points > 5, seconds=5, what="the whole chart")
         assert panel.button("Run").is_enabled()
         notebook.screenshot("3-finished")
         assert_clean(notebook, panel)
