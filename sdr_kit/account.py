@@ -3,23 +3,28 @@
 An [`Account`][] goes into a run, a [`Research`][] comes back from a researcher, with
 its [`Evidence`][] and what it took ([`Usage`][], [`RateLimits`][]);
 an [`Outcome`][] is what the run keeps of the two, and an [`Edit`][] is what a person
-says instead. All are frozen, hold plain
-data only, and refuse nonsense when they are made, so the rooms above need not
-check them again. There is no I/O here.
+says instead. All are frozen, hold plain data only, and refuse nonsense when they are
+made, so the rooms above need not check them again. There is no I/O here.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
-from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from enum import Enum
-from itertools import islice
 from numbers import Real
 from typing import Any, Literal
+
+from sdr_kit.plain import (
+    PANDAS_BLANKS,
+    flattened,
+    maybe_unfinished,
+    named_columns,
+    plain,
+    plain_columns,
+)
 
 Status = Literal["completed", "failed"]
 ErrorKind = Literal["rate_limited", "transient", "permanent", "stop"]
@@ -29,15 +34,10 @@ AttemptOutcome = Literal[
 
 TIERS = ("A", "B", "C")
 PRIORITIES = range(1, 11)
-NESTED_LEVELS = 3  # of a nested answer that become columns: a.b.c.d
-NESTED_COLUMNS = (
-    100  # an answer that is a dictionary of things must not widen the table
-)
 QUOTE_CHARACTERS = 1_000  # a quote proves a fact; a page is not kept
 ADDRESS_CHARACTERS = 2_000  # what browsers agree on; a longer one is no source
 RAW_CHARACTERS = 20_000  # of an answer that did not fit
 _SPECIAL = frozenset({"tier", "priority_score", "cost_usd"})
-_PANDAS_BLANKS = ("NAType", "NaTType")  # by name: pandas need not be imported here
 # A host, no spaces, and nothing with which an address could leave an attribute.
 _WEB_ADDRESS = re.compile(r"(?i)https?://[^\s<>\"\\\x00-\x20/?#][^\s<>\"\\\x00-\x20]*")
 _FLAT = frozenset({str, int, float, bool, type(None), list})  # quicker than isinstance
@@ -217,7 +217,7 @@ class Research:
             if not 0 <= self.cost_usd < math.inf:
                 raise ValueError(f"cost_usd is {self.cost_usd!r}; it must be 0 or more")
             object.__setattr__(self, "cost_usd", float(self.cost_usd))
-        object.__setattr__(self, "fields", _plain_columns(self.fields))
+        object.__setattr__(self, "fields", plain_columns(self.fields))
         if self.evidence:
             object.__setattr__(self, "evidence", _plain_evidence(self.evidence))
 
@@ -253,14 +253,14 @@ class Research:
             ValueError: One of the three is there and is not what it must be, or a
                 value cannot be kept.
         """
-        columns = _columns(answer)
+        columns = named_columns(answer)
         tier = priority = cost = None
         if not _SPECIAL.isdisjoint(columns):
             tier = _maybe_special(columns, "tier")
             priority = _maybe_special(columns, "priority_score")
             cost = _maybe_special(columns, "cost_usd")
         if not _FLAT.issuperset(map(type, columns.values())):
-            columns = _flattened(columns)
+            columns = flattened(columns)
         return cls(
             fields=columns,
             tier=None if tier is None else _tier(tier),
@@ -432,9 +432,9 @@ def _maybe_special(columns: dict[str, Any], name: str) -> Any:
         return value if value.strip() else None
     if type(value) in _FLAT:
         return None if value != value else value  # only NaN is unlike itself
-    if type(value).__name__ in _PANDAS_BLANKS:
+    if type(value).__name__ in PANDAS_BLANKS:
         return None
-    if (unfinished := _maybe_unfinished(value)) is not None:
+    if (unfinished := maybe_unfinished(value)) is not None:
         raise ValueError(f"{name}: {unfinished}")
     return None if isinstance(value, Real) and math.isnan(value) else value
 
@@ -465,124 +465,3 @@ def _maybe_number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _columns(answer: Mapping[Any, Any]) -> dict[str, Any]:
-    """Gives the answer with names that are text, all of them different."""
-    columns = {str(name): value for name, value in answer.items()}
-    if len(columns) == len(answer):
-        return columns
-    columns = {}
-    for name, value in answer.items():
-        columns[_unlike(str(name), columns)] = value
-    return columns
-
-
-def _flattened(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives a column to every value of the nested mappings."""
-    flat: dict[str, Any] = {}
-    taken = set(columns)  # a name as the researcher wrote it stays its own
-    width = len(columns)
-    for name, value in columns.items():
-        leaves = list(islice(_leaves(name, value, NESTED_LEVELS), NESTED_COLUMNS + 1))
-        if width + len(leaves) - 1 > NESTED_COLUMNS:
-            leaves = [(name, value)]
-        width += len(leaves) - 1
-        for inner, leaf in leaves:
-            column = name if inner == name else _unlike(inner, taken)
-            taken.add(column)
-            flat[column] = leaf
-    return flat
-
-
-def _leaves(name: str, value: Any, levels: int) -> Iterator[tuple[str, Any]]:
-    if not (levels and isinstance(value, Mapping) and value):
-        yield name, value
-        return
-    for inner, item in value.items():
-        yield from _leaves(f"{name}.{inner}", item, levels - 1)
-
-
-def _unlike(name: str, taken: Container[str]) -> str:
-    """Gives the name, with a number when it is taken."""
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}_{number}"
-    return free
-
-
-def _plain_columns(fields: Mapping[str, object]) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for name, value in fields.items():
-        try:
-            columns[plain(str(name))] = plain(value)
-        except RecursionError:
-            raise ValueError(
-                f"column {name!r}: it contains itself, or is nested too deeply"
-            ) from None
-        except Exception as error:
-            raise ValueError(f"column {name!r}: {error}") from error
-    return columns
-
-
-def plain(value: Any) -> Any:
-    """Gives the JSON-compatible value nearest to this one.
-
-    Raises:
-        ValueError: A whole number with more digits than Python writes.
-    """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        ours = type(value) is str and value.isascii()
-        # Half an emoji, from an answer that was cut, can be neither stored nor shown.
-        return value if ours else value.encode("utf-8", "replace").decode()
-    if type(value) is int:
-        str(value)  # as JSON will: raises when there are thousands of digits
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {plain(str(name)): plain(item) for name, item in value.items()}
-    return _plain_object(value)
-
-
-def _plain_object(value: Any) -> Any:
-    if isinstance(value, set | frozenset):
-        value = sorted(value, key=str)  # the order of a set changes from run to run
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if type(value).__name__ in _PANDAS_BLANKS:
-        return None
-    if (unfinished := _maybe_unfinished(value)) is not None:
-        raise ValueError(unfinished)
-    if isinstance(value, bytes | bytearray):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, Enum):
-        return plain(value.value)
-    # What an object has may be anything: a tag of BeautifulSoup has every attribute.
-    listed, formatted = (getattr(value, name, None) for name in ("tolist", "isoformat"))
-    if callable(listed):  # numpy scalars and arrays, pandas Series
-        dtype = str(getattr(value, "dtype", None))
-        if type(value).__module__ == "numpy" and dtype.endswith("64[ns]"):
-            # In nanoseconds, dates and durations would become bare numbers.
-            listed = value.astype(dtype.replace("ns", "us")).tolist
-        return plain(listed())
-    return plain(formatted() if callable(formatted) else str(value))
-
-
-def _maybe_unfinished(value: Any) -> str | None:
-    """Says what to do about what only stands for a value that nobody has fetched."""
-    if inspect.isawaitable(value):
-        if inspect.iscoroutine(value):
-            value.close()  # the message says it; Python need not warn as well
-        return "it was not awaited; write `await` before the call"
-    if isinstance(value, Iterator | AsyncIterator):
-        return f"it is a {type(value).__name__}; make a list of its values"
-    if inspect.isroutine(value):
-        return "it is a function; call it, with ()"
-    kind: Any = type(value)
-    if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
-        return f"it is a {kind.__name__}, which has no text; take out what you need"
-    return None

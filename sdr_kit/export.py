@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 import xlsxwriter  # type: ignore[import-untyped]
 
-from sdr_kit.account import plain
+from sdr_kit.plain import plain
 
 # https://owasp.org/www-community/attacks/CSV_Injection, and the same signs in full
 # width, small, and as the true minus, which spreadsheets may take for them. What has an

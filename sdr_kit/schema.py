@@ -23,8 +23,8 @@ from sdr_kit.account import (
     RateLimits,
     Research,
     Usage,
-    plain,
 )
+from sdr_kit.plain import plain
 
 SCHEMA_VERSION = 3  # 1 had no edits, 2 neither evidence nor usage
 

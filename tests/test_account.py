@@ -18,7 +18,6 @@ import pandas as pd
 import pytest
 
 from sdr_kit.account import (
-    NESTED_COLUMNS,
     QUOTE_CHARACTERS,
     Account,
     Edit,
@@ -30,6 +29,7 @@ from sdr_kit.account import (
     Status,
     Usage,
 )
+from sdr_kit.plain import NESTED_COLUMNS
 
 NAN = math.nan
 

@@ -21,7 +21,8 @@ from pydantic import (
     ValidationError,
 )
 
-from sdr_kit.account import Evidence, maybe_web_address, plain
+from sdr_kit.account import Evidence, maybe_web_address
+from sdr_kit.plain import plain
 
 MAX_ANSWER_CHARACTERS = 200_000  # a hundred times what the questions need
 MAX_PROBLEMS = 5  # said at once about an answer; the model mends them together

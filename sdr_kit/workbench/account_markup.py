@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from sdr_kit.account import Attempt, Outcome, plain
+from sdr_kit.account import Attempt, Outcome
+from sdr_kit.plain import plain
 from sdr_kit.words import counted, duration
 from sdr_kit.workbench.markup import block
 
