@@ -12,6 +12,8 @@ import math
 from sdr_kit.account import Attempt
 from sdr_kit.words import dollars
 
+ROUNDING = 1e-9  # sums of cents are no whole cents in binary
+
 
 class Budget:
     """The money of one job, over all its runs.
@@ -49,9 +51,8 @@ class Budget:
         if not self.bounded:
             return True
         expected = self.spent / self._priced if self._priced else 0.0
-        return (
-            not self._unpriced and self.spent + expected * (in_flight + 1) <= self.usd
-        )
+        after = self.spent + expected * (in_flight + 1)
+        return not self._unpriced and after <= self.usd * (1 + ROUNDING)
 
     @property
     def reason(self) -> str:

@@ -31,4 +31,4 @@ def _amount(usd: float, scale: float) -> str:
     """Writes an amount as exactly as one of that size is worth being written."""
     if scale >= 20 or usd == 0:
         return f"{usd:,.0f}"
-    return f"{usd:,.2f}" if scale >= 0.1 else f"{usd:.2g}"
+    return f"{usd:,.2f}" if scale >= 0.0995 else f"{usd:.2g}"
