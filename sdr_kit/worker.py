@@ -183,6 +183,18 @@ class RetryPolicy:
         return self.backoff.jittered(work.retries)
 
 
+def fingerprint_of(researcher: Researcher) -> str | None:
+    """Says who answers and what is asked, where the researcher does; else None."""
+    fingerprint = getattr(researcher, "fingerprint", None)
+    return fingerprint if isinstance(fingerprint, str) else None
+
+
+def notices_of(researcher: Researcher) -> tuple[str, ...]:
+    """Gives what the researcher noticed about its provider, a sentence each."""
+    notices = getattr(researcher, "notices", ())
+    return notices if isinstance(notices, tuple) else ()
+
+
 def check_researcher(researcher: Researcher) -> Researcher:
     """Gives the researcher back when it can be called with an account.
 
