@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sdr_kit.account import ErrorKind, Usage
+from sdr_kit.research.loose import amount, table
 from sdr_kit.research.refusal import kind_of_problem, maybe_problem
 
 NOTHING = Usage()
@@ -73,6 +74,7 @@ class Reply:
         text: The answer, a JSON document if all is well.
         usage: What the call took; its cost only where the provider says it.
         cached_tokens: Those of the input that came from the provider's cache.
+        cache_write_tokens: Those of the input that were put into it.
         found: Searches that gave something.
         search_errors: What the others said.
         failure: Why it is no answer; None when it may be one.
@@ -83,6 +85,7 @@ class Reply:
     text: str = ""
     usage: Usage = NOTHING
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     found: int = 0
     search_errors: tuple[str, ...] = ()
     failure: Failure | None = None
@@ -108,6 +111,20 @@ class Format(Protocol):
 
     def resumed(self, request: dict[str, Any], reply: Reply) -> dict[str, Any]:
         """Writes the request that lets a paused turn go on."""
+
+
+def maybe_cost(usage: dict[str, Any]) -> float | None:
+    """Gives the US dollars that a provider says it took; None when it does not.
+
+    OpenRouter says it. With a key of one's own there (`is_byok`) that is its fee alone,
+    and what the model's provider takes stands beside it.
+    https://openrouter.ai/docs/use-cases/usage-accounting
+    """
+    cost = amount(usage.get("cost"))
+    if cost is None or usage.get("is_byok") is not True:
+        return cost
+    upstream = table(usage.get("cost_details")).get("upstream_inference_cost")
+    return cost + (amount(upstream) or 0.0)
 
 
 def maybe_failure(part: dict[str, Any]) -> Failure | None:
