@@ -172,7 +172,9 @@ def _problem_of(response: httpx.Response) -> Problem:
         problem = maybe_problem(document(response))
     except (ValueError, RecursionError):  # a proxy's page, perhaps
         problem = None
-    text = " ".join(response.text[: 10 * MAX_DETAIL_CHARACTERS].split())
+    # Not `response.text`: it decodes as the header says, which may be anything.
+    start = response.content[: 10 * MAX_DETAIL_CHARACTERS].decode("utf-8", "replace")
+    text = " ".join(start.split())
     if problem is None:
         return Problem(message=text or response.reason_phrase)
     return problem if problem.message else replace(problem, message=text)
