@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sdr_kit.errors import SettingsError, Verdict, classify
+from sdr_kit.errors import SdrKitError, SettingsError, Verdict, classify
 from sdr_kit.research.anthropic import AnthropicResearcher
 from sdr_kit.research.messages import MAX_SEARCHES, TOOL
 from sdr_kit.research.provider import MAX_RESUMES
@@ -118,18 +118,63 @@ async def test_the_tool_may_be_called_by_another_name(
     assert (await researcher(ACME)).tier == "A"
 
 
-async def test_asked_once_more_it_is_forced_to_report(
+async def test_asked_once_more_it_is_reminded_of_the_tool(
     server: RawServer, researcher: AnthropicResearcher
 ) -> None:
     prose = answer(said(*SEARCHED, text("Acme is nice.")))
     server.on(MESSAGES.path, in_turn(prose, answer(said(REPORT))))
     assert (await researcher(ACME)).tier == "A"
     body = asked(server.exchanges[1])
-    assert body["tool_choice"] == {"type": "tool", "name": TOOL}
+    assert "tool_choice" not in body  # models that always think refuse to be forced
     first, turn, wish = body["messages"]
     assert first["role"] == wish["role"] == "user"
     assert turn["content"][-1] == text("Acme is nice.")
     assert "does not fit the form" in wish["content"]
+    assert f"Call the tool `{TOOL}`" in wish["content"]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "sent_back"),
+    [
+        ([], [text("(nothing)")]),
+        ([text(""), text(" \n")], [text("(nothing)")]),
+        ([*SEARCHED, text("")], SEARCHED),
+    ],
+)
+async def test_no_blank_text_is_sent_back(
+    server: RawServer,
+    researcher: AnthropicResearcher,
+    blocks: list[dict[str, Any]],
+    sent_back: list[dict[str, Any]],
+) -> None:
+    server.on(MESSAGES.path, in_turn(answer(said(*blocks)), answer(said(REPORT))))
+    assert (await researcher(ACME)).tier == "A"
+    assert asked(server.exchanges[1])["messages"][1]["content"] == sent_back
+
+
+async def test_what_is_read_from_and_put_into_the_cache_has_prices_of_its_own(
+    server: RawServer,
+) -> None:
+    server.on(MESSAGES.path, answer(messages_says(FITS)))
+    prices = "input=1,cached=0.1,cache_write=1.25,output=0,as_of=2026-11-01"
+    async with MESSAGES.open(server, prices=prices) as researcher:
+        assert (await researcher(ACME)).cost_usd == pytest.approx(0.00096)
+
+
+async def test_a_turn_too_deep_to_be_sent_back_is_no_crash(
+    server: RawServer, researcher: AnthropicResearcher
+) -> None:
+    """Somewhere between what can be read and what can be written."""
+    search = {"type": "server_tool_use", "name": "web_search", "input": "HERE"}
+    paused = json.dumps(said(search, stop="pause_turn"))
+    for depth in range(300, 1000, 2):
+        deep = "[" * depth + "]" * depth
+        raw = paused.replace('"HERE"', deep).encode()
+        server.on(MESSAGES.path, in_turn(answer(raw), answer(said(REPORT))))
+        try:
+            await researcher(ACME)
+        except SdrKitError as error:
+            assert "too deep" in str(error) or "Invalid JSON" in str(error)
 
 
 async def test_a_report_that_does_not_fit_gets_its_result_before_the_next(
