@@ -514,6 +514,29 @@ async def test_the_providers_own_price_counts(server: RawServer) -> None:
 
 
 @pytest.mark.parametrize(
+    ("usage", "written"),
+    [
+        ({"total_tokens": 1100}, 100),
+        ({"total_tokens": 1486}, 486),  # 386 of thoughts, in the total alone
+        ({"total_tokens": 7}, 100),
+        ({"total_tokens": None}, 100),
+        ({"total_tokens": 1486, "prompt_tokens": 0, "input_tokens": 0}, 100),
+    ],
+)
+async def test_thoughts_that_stand_in_the_total_alone_are_counted(
+    server: RawServer, usage: dict[str, object], written: int
+) -> None:
+    for speaker in (CHAT, RESPONSES):
+        body = speaker.says(FITS)
+        body["usage"] |= usage
+        server.on(speaker.path, answer(body))
+        async with speaker.open(server) as researcher:
+            took = (await researcher(ACME)).usage
+            assert took is not None
+            assert took.output_tokens == written
+
+
+@pytest.mark.parametrize(
     ("is_byok", "dollars"), [(True, 0.45), (False, 0.05), ("yes", 0.05)]
 )
 async def test_with_a_key_of_ones_own_a_gateways_fee_is_not_the_whole_price(

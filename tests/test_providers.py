@@ -411,6 +411,20 @@ async def test_a_request_id_in_the_body_is_kept_as_well(
     assert "request req_body" in verdict.message
 
 
+async def test_a_refusal_says_nothing_unseen_and_nothing_endless(
+    server: RawServer, speaker: Speaker, researcher: ProviderResearcher
+) -> None:
+    body = anthropic_problem("No\x1b[31m\u202e\x00 way\nat all") | {
+        "request_id": "r\x1b" + "9" * 1000
+    }
+    verdict = await failure(server, speaker, researcher, answer(body, status=400))
+    assert verdict.message.startswith(f"{speaker.called}: No[31m way at all (HTTP 400")
+    assert verdict.message.isprintable()
+    assert verdict.request_id is not None
+    assert verdict.request_id.startswith("r999")
+    assert len(verdict.request_id) <= 100
+
+
 async def test_an_answer_that_does_not_fit_is_asked_for_once_more(
     server: RawServer, speaker: Speaker, researcher: ProviderResearcher
 ) -> None:
@@ -480,6 +494,11 @@ GARBAGE: dict[str, tuple[object, str, str]] = {
         "Bad prompt",
     ),
     "error, unheard of": (openai_problem("Hm.", "hm"), "transient", "Hm"),
+    "no such page": (
+        {"error": "Unexpected endpoint or method. (POST /chat/completions)"},
+        "stop",
+        "Unexpected endpoint",
+    ),
     "error, a text": ({"error": "Oops."}, "transient", "Oops"),
     "not gzip": (b"", "transient", "ontent"),
 }

@@ -18,6 +18,7 @@ from sdr_kit.research.reply import (
     maybe_cost,
     maybe_failure,
     not_of_the_format,
+    written_tokens,
 )
 from sdr_kit.research.responses import SCHEMA_NAME
 
@@ -86,7 +87,9 @@ class Chat:
             text=_text(message.get("content")),
             usage=Usage(
                 input_tokens=count(usage.get("prompt_tokens")),
-                output_tokens=count(usage.get("completion_tokens")),
+                output_tokens=written_tokens(
+                    usage, read="prompt_tokens", wrote="completion_tokens"
+                ),
                 searches=count(
                     table(usage.get("server_tool_use")).get("web_search_requests")
                 ),

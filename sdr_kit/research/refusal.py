@@ -38,6 +38,8 @@ _NO_MONEY = re.compile(
     r"(?i)credit balance is too low|(api usage|spend(ing)?) limits?\b"
     r"|out of .{0,20}usage"
 )
+# How LM Studio says 404, with 200: an address without its `/v1`, mostly.
+_NO_PAGE = re.compile(r"(?i)unexpected endpoint or method")
 _MODERATED = re.compile(r"(?i)moderation|flagged")
 _WAIT = frozenset(
     {
@@ -136,6 +138,8 @@ def kind_of_problem(problem: Problem) -> ErrorKind:
         for code in problem.codes
     )
     status = problem.status or next(filter(None, named), None)
+    if _NO_PAGE.search(problem.message):
+        status = 404
     return _kind(problem, status or 500)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sdr_kit.account import ErrorKind, Usage
-from sdr_kit.research.loose import amount, table
+from sdr_kit.research.loose import amount, count, table
 from sdr_kit.research.refusal import kind_of_problem, maybe_problem
 
 NOTHING = Usage()
@@ -125,6 +125,22 @@ def maybe_cost(usage: dict[str, Any]) -> float | None:
         return cost
     upstream = table(usage.get("cost_details")).get("upstream_inference_cost")
     return cost + (amount(upstream) or 0.0)
+
+
+def written_tokens(usage: dict[str, Any], *, read: str, wrote: str) -> int:
+    """Gives the tokens that were written, thoughts among them.
+
+    OpenAI counts thoughts in. Others (xAI, Gemini) leave them out and have them in the
+    total alone, and charge for them.
+    https://docs.x.ai/docs/key-information/consumption-and-rate-limits
+
+    Args:
+        usage: What the provider says.
+        read: How the tokens are called there that were read.
+        wrote: How those are called that were written.
+    """
+    said, inputs = count(usage.get(wrote)), count(usage.get(read))
+    return max(said, count(usage.get("total_tokens")) - inputs) if inputs else said
 
 
 def maybe_failure(part: dict[str, Any]) -> Failure | None:

@@ -16,6 +16,7 @@ from sdr_kit.research.reply import (
     maybe_cost,
     maybe_failure,
     not_of_the_format,
+    written_tokens,
 )
 
 SCHEMA_NAME = "account_research"
@@ -75,7 +76,9 @@ class Responses:
             text=text or together,
             usage=Usage(
                 input_tokens=count(usage.get("input_tokens")),
-                output_tokens=count(usage.get("output_tokens")),
+                output_tokens=written_tokens(
+                    usage, read="input_tokens", wrote="output_tokens"
+                ),
                 searches=sum(map(_is_search, calls)) - len(failed),
                 cost_usd=maybe_cost(usage),
             ),
