@@ -216,6 +216,27 @@ async def test_a_server_that_refuses_to_search_is_asked_through_chat(
     assert "without web search" in notice
 
 
+async def test_who_is_refused_late_goes_the_way_that_others_have_found(
+    server: RawServer,
+) -> None:
+    found = asyncio.Event()
+
+    async def refuse(exchange: Exchange) -> None:
+        if len(server.exchanges) > 1:
+            await found.wait()
+        await exchange.answer(openai_problem("Unsupported tool type"), status=400)
+
+    server.on(RESPONSES.path, refuse)
+    server.on(CHAT.path, answer(chat_says(FITS)))
+    async with RESPONSES.open(server) as researcher, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(researcher(ACME))
+        second = tasks.create_task(researcher(ACME))
+        await first
+        found.set()
+        assert (await second).tier == "A"
+    assert len(researcher.notices) == 1
+
+
 async def test_a_server_that_has_searched_is_not_taken_for_one_that_cannot(
     server: RawServer,
 ) -> None:

@@ -122,7 +122,7 @@ class OpenAIResearcher(ProviderResearcher):
         said = " ".join((refused.problem.message, *refused.problem.codes))
         missing = refused.status in (404, 405) and "model" not in said.lower()
         elsewhere = way.format is FORMATS["responses"] and not self._is_openai
-        if elsewhere and (missing or self._cannot_search(refused.status, said)):
+        if elsewhere and (missing or self._cannot_search(way, refused.status, said)):
             return replace(way, format=FORMATS["chat"])
         if way.strict and (
             (refused.status in (400, 422, 501) and _SCHEMA.search(said))
@@ -131,9 +131,10 @@ class OpenAIResearcher(ProviderResearcher):
             return replace(way, strict=False, spelled_out=True)
         return None
 
-    def _cannot_search(self, status: int, said: str) -> bool:
-        """Whether a server refuses the tool; one that has answered does not."""
-        refused = status in (400, 422, 501) and not self._answered
+    def _cannot_search(self, way: Way, status: int, said: str) -> bool:
+        """Whether a server refuses the tool; one that has answered so does not."""
+        known = self._answered and self._way.format is way.format
+        refused = status in (400, 422, 501) and not known
         return refused and _TOOL.search(said) is not None
 
     def _may_mean_the_schema(self, way: Way, status: int) -> bool:
