@@ -257,6 +257,19 @@ async def test_an_answer_without_any_search_that_succeeded_rests_on_nothing(
     assert len(server.exchanges) == 1
 
 
+async def test_a_report_made_before_its_search_has_run_is_asked_for_again(
+    server: RawServer, researcher: AnthropicResearcher
+) -> None:
+    """The search runs once the report has got its result."""
+    both = [SEARCHED[1], REPORT]
+    after = answer(said(SEARCHED[2], REPORT, stop="tool_use"))
+    server.on(MESSAGES.path, in_turn(answer(said(*both, stop="tool_use")), after))
+    assert (await researcher(ACME)).tier == "A"
+    _, turn, results = asked(server.exchanges[1])["messages"]
+    assert turn["content"] == both
+    assert [each["type"] for each in results["content"]] == ["tool_result"]
+
+
 async def test_a_search_before_a_pause_counts_for_what_comes_after_it(
     server: RawServer, researcher: AnthropicResearcher
 ) -> None:

@@ -109,7 +109,7 @@ class Messages:
         found, errors = _searched(blocks)
         usage = table(known.get("usage"))
         return Reply(
-            text=_answer(blocks),
+            text="" if _awaits_a_search(blocks) else _answer(blocks),
             usage=_usage(usage),
             cached_tokens=count(usage.get("cache_read_input_tokens")),
             cache_write_tokens=count(usage.get("cache_creation_input_tokens")),
@@ -150,6 +150,18 @@ def _answer(blocks: list[dict[str, Any]]) -> str:
         elif kind not in ("thinking", "redacted_thinking"):
             text = ""
     return text
+
+
+def _awaits_a_search(blocks: list[dict[str, Any]]) -> bool:
+    """Whether it reported in the same breath as it began to search.
+
+    Such a search runs when the report has got its result, and is known by having none.
+    What was reported before it rests on nothing, however well it fits.
+    https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools
+    """
+    begun = [block for block in blocks if block.get("type") == "server_tool_use"]
+    ended = {words(block.get("tool_use_id")) for block in blocks}
+    return any(words(block.get("id")) not in ended for block in begun)
 
 
 def _searched(blocks: list[dict[str, Any]]) -> tuple[int, tuple[str, ...]]:
