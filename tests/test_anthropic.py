@@ -204,6 +204,23 @@ async def test_a_paused_turn_is_sent_back_as_it_came_and_goes_on(
     assert "tool_choice" not in asked(server.exchanges[2])
 
 
+async def test_the_searches_of_an_account_are_bounded_over_all_its_requests(
+    server: RawServer, researcher: AnthropicResearcher
+) -> None:
+    paused, unfit = said(*SEARCHED, stop="pause_turn"), messages_says(UNFIT)
+    paused["usage"]["server_tool_use"]["web_search_requests"] = 4
+    unfit["usage"]["server_tool_use"]["web_search_requests"] = 7
+    acts = (answer(paused), answer(unfit), answer(said(REPORT)))
+    server.on(MESSAGES.path, in_turn(*acts))
+    await researcher(ACME)
+    left = [asked(each)["tools"][0]["max_uses"] for each in server.exchanges]
+    assert left == [MAX_SEARCHES, MAX_SEARCHES - 4, 1]
+    assert [each["name"] for each in asked(server.exchanges[2])["tools"]] == [
+        "web_search",
+        TOOL,
+    ]
+
+
 async def test_a_turn_that_never_ends_is_given_up(
     server: RawServer, researcher: AnthropicResearcher
 ) -> None:

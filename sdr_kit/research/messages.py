@@ -85,6 +85,7 @@ class Messages:
         said = said or [{"type": "text", "text": "(nothing)"}]
         return {
             **request,
+            "tools": _tools_left(request, reply),
             "messages": [
                 *request["messages"],
                 {"role": "assistant", "content": said},
@@ -95,7 +96,11 @@ class Messages:
     def resumed(self, request: dict[str, Any], reply: Reply) -> dict[str, Any]:
         """Sends a paused turn back as it came, so that it goes on."""
         turn = {"role": "assistant", "content": reply.turn}
-        return {**request, "messages": [*request["messages"], turn]}
+        return {
+            **request,
+            "tools": _tools_left(request, reply),
+            "messages": [*request["messages"], turn],
+        }
 
     def read(self, body: object) -> Reply:
         """Reads an answer with status 200; never raises."""
@@ -119,6 +124,16 @@ class Messages:
             paused=stopped == "pause_turn" and bool(blocks),
             turn=blocks,
         )
+
+
+def _tools_left(request: dict[str, Any], reply: Reply) -> list[dict[str, Any]]:
+    """Gives the tools with the searches that an account has left.
+
+    The provider counts anew with each request. One stays, as 0 is no number for it.
+    """
+    search, *others = request["tools"]
+    left = max(search["max_uses"] - reply.usage.searches, 1)
+    return [{**search, "max_uses": left}, *others]
 
 
 def _maybe_cut_off(body: dict[str, Any], stopped: str) -> Failure | None:
