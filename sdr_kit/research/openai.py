@@ -30,6 +30,9 @@ FORMATS: dict[str, Format] = {"responses": Responses(), "chat": Chat()}
 _SCHEMA = re.compile(
     r"(?i)response_format|json_schema|text\.format|structured|grammar|guided|schema"
 )
+# How they say that they cannot search. Those that answer about a tool mean this one:
+# there is no other in the request.
+_TOOL = re.compile(r"(?i)web_search|\btools?\b")
 # How often a failure of the server itself is taken for a refusal of the schema: one
 # server is known to answer 500 to it, and an outage looks the same.
 MAX_TRIALS = 3
@@ -120,7 +123,8 @@ class OpenAIResearcher(ProviderResearcher):
     def _maybe_other_way(self, way: Way, refused: Refused) -> Way | None:
         said = " ".join((refused.problem.message, *refused.problem.codes))
         missing = refused.status in (404, 405) and "model" not in said.lower()
-        if missing and way.format is FORMATS["responses"] and not self._is_openai:
+        elsewhere = way.format is FORMATS["responses"] and not self._is_openai
+        if elsewhere and (missing or self._cannot_search(way, refused.status, said)):
             return replace(way, format=FORMATS["chat"])
         if way.strict and (
             (refused.status in (400, 422, 501) and _SCHEMA.search(said))
@@ -128,6 +132,12 @@ class OpenAIResearcher(ProviderResearcher):
         ):
             return replace(way, strict=False, spelled_out=True)
         return None
+
+    def _cannot_search(self, way: Way, status: int, said: str) -> bool:
+        """Whether a server refuses the tool; one that has answered so does not."""
+        known = self._answered and self._way.format is way.format
+        refused = status in (400, 422, 501) and not known
+        return refused and _TOOL.search(said) is not None
 
     def _may_mean_the_schema(self, way: Way, status: int) -> bool:
         """Whether it is worth finding out if a server fails because of the schema."""
@@ -142,8 +152,8 @@ class OpenAIResearcher(ProviderResearcher):
         said = []
         if tried.format is not taken.format:
             said.append(
-                f"{self._endpoint.host} has no Responses API: Chat Completions is used "
-                "from now on, without web search"
+                f"{self._endpoint.host} has no Responses API with web search: Chat "
+                "Completions is used from now on, without web search"
             )
         if tried.strict and not taken.strict:
             said.append(

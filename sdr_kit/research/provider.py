@@ -30,15 +30,16 @@ from sdr_kit.research.brief import Brief
 from sdr_kit.research.client import ReadyMadeResearcher
 from sdr_kit.research.endpoint import Endpoint
 from sdr_kit.research.failures import Failures, Refused, document, request_id_of
-from sdr_kit.research.http import open_client
+from sdr_kit.research.http import BodyTooLarge, open_client
 from sdr_kit.research.rate_headers import maybe_limits
 from sdr_kit.research.reply import JSON_ONLY, NOTHING, Ask, Format, Reply
 from sdr_kit.research.together import BriefLike, Together, loaded
 
 MAX_RESUMES = 5  # of a turn that pauses; each is a request that costs
 
-# Local models think aloud before they answer, in braces at times.
-_THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
+# Local models think aloud before they answer, in braces at times; some servers leave
+# out where that begins. What begins with a brace is the answer, whatever it quotes.
+_THOUGHTS = re.compile(r"\s*(?!\{).*?</think>", re.DOTALL)
 _LOG = logging.getLogger("sdr_kit.research")
 
 
@@ -241,7 +242,9 @@ class ProviderResearcher(ReadyMadeResearcher):
         )
 
     def _read(self, brief: Brief, way: Way, reply: Reply) -> Research:
-        text = _THOUGHTS.sub("", reply.text).strip()
+        text = reply.text.strip()
+        if thoughts := _THOUGHTS.match(text):
+            text = text[thoughts.end() :].strip()
         if way.strict and text and not (text[0] == "{" and text[-1] == "}"):
             self._schema_ignored()
         return brief.read(text, at=datetime.now(UTC))
@@ -308,14 +311,21 @@ class ProviderResearcher(ReadyMadeResearcher):
             self._urls[path] = httpx.URL(f"{self._endpoint.url}/{path}")
         url = self._urls[path]
         try:
-            return await self._client.post(url, content=json.dumps(request).encode())
+            content = json.dumps(request).encode()
+        except RecursionError as error:  # a turn of theirs is in it
+            said = self._failures.says("its turn is nested too deeply to be sent back")
+            raise Transient(said) from error
+        try:
+            return await self._client.post(url, content=content)
         except httpx.RequestError as error:
             error.request = httpx.Request("POST", url)  # the real one holds the key
+            said = self._failures.says(f"{type(error).__name__}: {error}")
+            if isinstance(error, BodyTooLarge):
+                raise Permanent(said) from error
             carries = call.usage != NOTHING or len(self.briefs) > 1
             if isinstance(error, httpx.DecodingError) or carries:
-                said = f"{type(error).__name__}: {error}"
                 # It carries the usage, and what was found.
-                raise Transient(self._failures.says(said)) from error
+                raise Transient(said) from error
             raise
 
     def _with_cost(self, reply: Reply) -> Usage:
@@ -329,6 +339,7 @@ class ProviderResearcher(ReadyMadeResearcher):
         cost = prices.cost(
             input_tokens=reply.usage.input_tokens,
             cached_tokens=reply.cached_tokens,
+            cache_write_tokens=reply.cache_write_tokens,
             output_tokens=reply.usage.output_tokens,
             searches=reply.usage.searches,
         )
