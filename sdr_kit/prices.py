@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 FORM = "input=…,output=…,search=…,as_of=YYYY-MM-DD"
-_NUMBERS = ("input", "output", "search", "cached")
+_NUMBERS = ("input", "output", "search", "cached", "cache_write")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +24,8 @@ class Prices:
         search: A thousand searches of the web.
         cached: A million tokens that it reads from the provider's cache; None is the
             same as `input`.
+        cache_write: A million tokens that it reads and puts into that cache; None is
+            the same as `input`.
         as_of: The day they were looked up.
 
     Raises:
@@ -34,6 +36,7 @@ class Prices:
     output: float
     search: float = 0.0
     cached: float | None = None
+    cache_write: float | None = None
     as_of: date
 
     def __post_init__(self) -> None:
@@ -46,7 +49,7 @@ class Prices:
     def parse(cls, text: str) -> Prices:
         """Reads `input=0.25,output=2,search=10,as_of=2026-11-01`, in any order.
 
-        `search` and `cached` may be left out.
+        `search`, `cached` and `cache_write` may be left out.
 
         Raises:
             ValueError: Something is missing, unknown, twice there or no number.
@@ -67,6 +70,7 @@ class Prices:
         *,
         input_tokens: int,
         cached_tokens: int,
+        cache_write_tokens: int = 0,
         output_tokens: int,
         searches: int,
     ) -> float:
@@ -75,14 +79,18 @@ class Prices:
         Args:
             input_tokens: All tokens read, the cached ones among them.
             cached_tokens: Those of them that came from the provider's cache.
+            cache_write_tokens: Those of them that were put into it.
             output_tokens: All tokens written.
             searches: How often the web was searched.
         """
         cached = min(cached_tokens, input_tokens)
+        written = min(cache_write_tokens, input_tokens - cached)
         cheap = self.input if self.cached is None else self.cached
+        dear = self.input if self.cache_write is None else self.cache_write
         tokens = (
-            (input_tokens - cached) * self.input
+            (input_tokens - cached - written) * self.input
             + cached * cheap
+            + written * dear
             + output_tokens * self.output
         )
         return tokens / 1_000_000 + searches * self.search / 1_000

@@ -85,8 +85,10 @@ class Settings(BaseSettings):
         default=3600.0,
         description="How long a provider may refuse or be down before the run asks.",
     )
+    # A model that thinks and searches the web takes minutes. An answer that comes too
+    # late is paid for all the same, and nobody learns what it took.
     request_timeout_seconds: Seconds = Field(
-        default=120.0, description="How long one request to a provider may take."
+        default=300.0, description="How long one request to a provider may take."
     )
     account_timeout_seconds: Seconds = Field(
         default=600.0,

@@ -86,8 +86,8 @@ class Tally:
         (completed, failed), seconds = self.counts, 0.0
         for outcome in outcomes:
             seconds += outcome.seconds
-            completed += outcome.research is not None
-            failed += outcome.research is None
+            completed += outcome.status == "completed"
+            failed += outcome.status == "failed"
         self.counts = (completed, failed)
         self.rate.add(now, accounts=len(outcomes), latency=seconds / len(outcomes))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sdr_kit.account import Research
 from sdr_kit.errors import Verdict
@@ -81,7 +82,18 @@ class Watch:
         work.cuts = 0
         if isinstance(result, Research):
             return result
-        return None if cancelled else self._too_late
+        if cancelled:
+            return None
+        if result is None:
+            return self._too_late
+        # It failed in the same moment, and what it took was paid for.
+        return replace(
+            self._too_late,
+            usage=result.usage,
+            limits=result.limits,
+            request_id=result.request_id,
+            found=result.found,
+        )
 
     def _sweep(self) -> None:
         """Cuts off who is late, and comes again when the next one would be.

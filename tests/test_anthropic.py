@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from sdr_kit.errors import SettingsError, Verdict, classify
+from sdr_kit.errors import SdrKitError, SettingsError, Verdict, classify
 from sdr_kit.research.anthropic import AnthropicResearcher
 from sdr_kit.research.messages import MAX_SEARCHES, TOOL
 from sdr_kit.research.provider import MAX_RESUMES
@@ -90,14 +91,14 @@ async def test_it_may_search_first_and_then_reports(
     body = asked(exchange)
     assert body["model"] == "claude-sonnet-5"
     assert body["max_tokens"] > 4_000
-    assert body["system"].startswith(researcher.brief.instructions())
-    question = researcher.brief.question(ACME)
+    assert body["system"].startswith(researcher.briefs[0].instructions())
+    question = researcher.briefs[0].question(ACME)
     assert body["messages"] == [{"role": "user", "content": question}]
     search, report = body["tools"]
     assert search["type"] == "web_search_20250305"
     assert search["max_uses"] == MAX_SEARCHES
     assert report["name"] == TOOL
-    assert report["input_schema"] == researcher.brief.schema()
+    assert report["input_schema"] == researcher.briefs[0].schema()
     assert "tool_choice" not in body  # it would have to report before it searches
 
 
@@ -118,18 +119,61 @@ async def test_the_tool_may_be_called_by_another_name(
     assert (await researcher(ACME)).tier == "A"
 
 
-async def test_asked_once_more_it_is_forced_to_report(
+async def test_asked_once_more_it_is_reminded_of_the_tool(
     server: RawServer, researcher: AnthropicResearcher
 ) -> None:
     prose = answer(said(*SEARCHED, text("Acme is nice.")))
     server.on(MESSAGES.path, in_turn(prose, answer(said(REPORT))))
     assert (await researcher(ACME)).tier == "A"
     body = asked(server.exchanges[1])
-    assert body["tool_choice"] == {"type": "tool", "name": TOOL}
+    assert "tool_choice" not in body  # models that always think refuse to be forced
     first, turn, wish = body["messages"]
     assert first["role"] == wish["role"] == "user"
     assert turn["content"][-1] == text("Acme is nice.")
     assert "does not fit the form" in wish["content"]
+    assert f"Call the tool `{TOOL}`" in wish["content"]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "sent_back"),
+    [
+        ([], [text("(nothing)")]),
+        ([text(""), text(" \n")], [text("(nothing)")]),
+        ([*SEARCHED, text("")], SEARCHED),
+    ],
+)
+async def test_no_blank_text_is_sent_back(
+    server: RawServer,
+    researcher: AnthropicResearcher,
+    blocks: list[dict[str, Any]],
+    sent_back: list[dict[str, Any]],
+) -> None:
+    server.on(MESSAGES.path, in_turn(answer(said(*blocks)), answer(said(REPORT))))
+    assert (await researcher(ACME)).tier == "A"
+    assert asked(server.exchanges[1])["messages"][1]["content"] == sent_back
+
+
+async def test_what_is_read_from_and_put_into_the_cache_has_prices_of_its_own(
+    server: RawServer,
+) -> None:
+    server.on(MESSAGES.path, answer(messages_says(FITS)))
+    prices = "input=1,cached=0.1,cache_write=1.25,output=0,as_of=2026-11-01"
+    async with MESSAGES.open(server, prices=prices) as researcher:
+        assert (await researcher(ACME)).cost_usd == pytest.approx(0.00096)
+
+
+async def test_a_turn_too_deep_to_be_sent_back_is_no_crash(
+    server: RawServer, researcher: AnthropicResearcher
+) -> None:
+    """Somewhere between what can be read and what can be written."""
+    search = {"type": "server_tool_use", "name": "web_search", "input": "HERE"}
+    paused = json.dumps(said(search, stop="pause_turn"))
+    for depth in range(300, 1000, 2):
+        deep = "[" * depth + "]" * depth
+        raw = paused.replace('"HERE"', deep).encode()
+        server.on(MESSAGES.path, in_turn(answer(raw), answer(said(REPORT))))
+        with suppress(SdrKitError):
+            await researcher(ACME)
 
 
 async def test_a_report_that_does_not_fit_gets_its_result_before_the_next(
@@ -158,6 +202,23 @@ async def test_a_paused_turn_is_sent_back_as_it_came_and_goes_on(
     assert [turn["role"] for turn in turns] == ["user", "assistant", "assistant"]
     assert turns[1]["content"] == turns[2]["content"] == SEARCHED
     assert "tool_choice" not in asked(server.exchanges[2])
+
+
+async def test_the_searches_of_an_account_are_bounded_over_all_its_requests(
+    server: RawServer, researcher: AnthropicResearcher
+) -> None:
+    paused, unfit = said(*SEARCHED, stop="pause_turn"), messages_says(UNFIT)
+    paused["usage"]["server_tool_use"]["web_search_requests"] = 4
+    unfit["usage"]["server_tool_use"]["web_search_requests"] = 7
+    acts = (answer(paused), answer(unfit), answer(said(REPORT)))
+    server.on(MESSAGES.path, in_turn(*acts))
+    await researcher(ACME)
+    left = [asked(each)["tools"][0]["max_uses"] for each in server.exchanges]
+    assert left == [MAX_SEARCHES, MAX_SEARCHES - 4, 1]
+    assert [each["name"] for each in asked(server.exchanges[2])["tools"]] == [
+        "web_search",
+        TOOL,
+    ]
 
 
 async def test_a_turn_that_never_ends_is_given_up(
@@ -211,6 +272,19 @@ async def test_an_answer_without_any_search_that_succeeded_rests_on_nothing(
     assert "no search succeeded: too_many_requests, unavailable" in verdict.message
     assert verdict.raw is not None
     assert len(server.exchanges) == 1
+
+
+async def test_a_report_made_before_its_search_has_run_is_asked_for_again(
+    server: RawServer, researcher: AnthropicResearcher
+) -> None:
+    """The search runs once the report has got its result."""
+    both = [SEARCHED[1], REPORT]
+    after = answer(said(SEARCHED[2], REPORT, stop="tool_use"))
+    server.on(MESSAGES.path, in_turn(answer(said(*both, stop="tool_use")), after))
+    assert (await researcher(ACME)).tier == "A"
+    _, turn, results = asked(server.exchanges[1])["messages"]
+    assert turn["content"] == both
+    assert [each["type"] for each in results["content"]] == ["tool_result"]
 
 
 async def test_a_search_before_a_pause_counts_for_what_comes_after_it(

@@ -397,6 +397,18 @@ def finding(**changes: Any) -> dict[str, Any]:
         (finding(source="data:text/html,x"), "doors.evidence.0.source: must be one"),
         (finding(source="their website"), "doors.evidence.0.source: must be one"),
         (finding(source="https://a.de https://b.de"), "doors.evidence.0.source: must"),
+        (finding(source="file:///etc/passwd"), "doors.evidence.0.source: must be one"),
+        (finding(source="https://a.de@b.de/x"), "doors.evidence.0.source: must be one"),
+        (finding(source="http://jo:pw@a.de?x"), "doors.evidence.0.source: must be one"),
+        (
+            finding(source="https://a.de/\u202egnp.x"),
+            "doors.evidence.0.source: must be",
+        ),
+        (finding(source="https://a.de/\x7f"), "doors.evidence.0.source: must be one"),
+        (
+            finding(source="https://a.de/\x9b31m"),
+            "doors.evidence.0.source: must be one",
+        ),
         (finding(confidence=80), "doors.evidence.0.confidence: "),
         (finding(confidence=-0.1), "doors.evidence.0.confidence: "),
         (finding(confidence=True), "doors.evidence.0.confidence: must be a number"),
@@ -599,6 +611,32 @@ def test_a_page_that_speaks_in_an_answer_stays_a_text(own: Brief) -> None:
     research = read(own, said(doors=answer, tier="C", priority_score=2))
     assert research.fields["doors"] == quote
     assert (research.tier, research.priority_score) == ("C", 2)
+
+
+def test_what_cannot_be_seen_is_not_kept_of_an_answer(own: Brief) -> None:
+    wild = "A\x1b[31mB\x00C\u202eD\u2066E\U000e0041F\x9bG\x7f\ud800"
+    seen = "A[31mBCDEFG?"
+    answer = {"answer": f"{wild}\n{wild}", "evidence": [proof(quote=wild)]}
+    research = read(own, said(doors=answer, tier_reasons=[wild]))
+    assert research.fields["doors"] == f"{seen}\n{seen}"
+    assert research.evidence["doors"][0].quote == seen
+    assert str(research.fields["tier_reason"]).startswith(seen)
+
+
+@pytest.mark.parametrize("words", ["\u200b", "\x00", "\u202e \x1b"])
+def test_an_answer_of_nothing_to_be_seen_is_blank(own: Brief, words: str) -> None:
+    with pytest.raises(AnswerError, match="must not be blank"):
+        read(own, said(doors={"answer": words, "evidence": []}))
+
+
+@pytest.mark.parametrize(
+    "source", ["https://a.de/@jo", "https://a.de?by=jo@b.de", "https://münchen.de/ä"]
+)
+def test_an_address_may_have_an_at_sign_or_letters_behind_its_host(
+    own: Brief, source: str
+) -> None:
+    (kept,) = read(own, finding(source=source)).evidence["doors"]
+    assert kept.source == source
 
 
 def test_the_files_of_the_briefs_say_their_own_names() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sdr_kit.errors import SettingsError, Verdict, classify
+from sdr_kit.errors import Permanent, SettingsError, Verdict, classify
 from sdr_kit.research.openai import OpenAIResearcher
 from sdr_kit.settings import Settings
 from tests.providers import (
@@ -67,9 +67,9 @@ async def test_the_responses_api_searches_and_has_a_strict_schema(
     assert body["tools"] == [{"type": "web_search"}]
     form = body["text"]["format"]
     assert (form["type"], form["strict"]) == ("json_schema", True)
-    assert form["schema"] == researcher.brief.schema()
-    assert body["instructions"] == researcher.brief.instructions()
-    assert body["input"] == researcher.brief.question(ACME)
+    assert form["schema"] == researcher.briefs[0].schema()
+    assert body["instructions"] == researcher.briefs[0].instructions()
+    assert body["input"] == researcher.briefs[0].question(ACME)
 
 
 async def test_chat_completions_have_a_strict_schema_and_are_told_not_to_guess(
@@ -81,12 +81,12 @@ async def test_chat_completions_have_a_strict_schema_and_are_told_not_to_guess(
     body = asked(server.exchanges[0])
     system, user = body["messages"]
     assert system["role"] == "system"
-    assert system["content"].startswith(researcher.brief.instructions())
+    assert system["content"].startswith(researcher.briefs[0].instructions())
     assert "You cannot search the web here" in system["content"]
-    assert user == {"role": "user", "content": researcher.brief.question(ACME)}
+    assert user == {"role": "user", "content": researcher.briefs[0].question(ACME)}
     form = body["response_format"]["json_schema"]
     assert form["strict"] is True
-    assert form["schema"] == researcher.brief.schema()
+    assert form["schema"] == researcher.briefs[0].schema()
     assert "tools" not in body
 
 
@@ -187,9 +187,67 @@ async def test_a_server_without_the_responses_api_is_asked_through_chat(
             assert (await researcher(ACME)).tier == "A"
         (notice,) = researcher.notices
     assert paths(server) == ["responses", *["chat/completions"] * 3]
-    assert "has no Responses API: Chat Completions is used" in notice
+    assert "has no Responses API with web search: Chat Completions is" in notice
     assert "without web search" in notice
     assert caplog.messages == [notice]
+
+
+# As LM Studio, gateways and vLLM say it.
+NO_SEARCH: list[tuple[int, object]] = [
+    (400, openai_problem("Hosted tool 'web_search' is not supported with llama.")),
+    (400, openai_problem("Invalid value: 'web_search'. Supported: 'function'.")),
+    (400, {"error": "Unsupported tool type"}),
+    (422, {"detail": [{"loc": ["body", "tools", 0], "msg": "Field required"}]}),
+    (501, {"message": "tools are not implemented"}),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), NO_SEARCH, ids=str)
+async def test_a_server_that_refuses_to_search_is_asked_through_chat(
+    server: RawServer, status: int, body: object
+) -> None:
+    server.on(RESPONSES.path, answer(body, status=status))
+    server.on(CHAT.path, answer(chat_says(FITS)))
+    async with RESPONSES.open(server) as researcher:
+        for _ in range(3):
+            assert (await researcher(ACME)).tier == "A"
+        (notice,) = researcher.notices
+    assert paths(server) == ["responses", *["chat/completions"] * 3]
+    assert "without web search" in notice
+
+
+async def test_who_is_refused_late_goes_the_way_that_others_have_found(
+    server: RawServer,
+) -> None:
+    found = asyncio.Event()
+
+    async def refuse(exchange: Exchange) -> None:
+        if len(server.exchanges) > 1:
+            await found.wait()
+        await exchange.answer(openai_problem("Unsupported tool type"), status=400)
+
+    server.on(RESPONSES.path, refuse)
+    server.on(CHAT.path, answer(chat_says(FITS)))
+    async with RESPONSES.open(server) as researcher, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(researcher(ACME))
+        second = tasks.create_task(researcher(ACME))
+        await first
+        found.set()
+        assert (await second).tier == "A"
+    assert len(researcher.notices) == 1
+
+
+async def test_a_server_that_has_searched_is_not_taken_for_one_that_cannot(
+    server: RawServer,
+) -> None:
+    refusal = answer(openai_problem("Bad tool call."), status=400)
+    server.on(RESPONSES.path, in_turn(answer(responses_says(FITS)), refusal))
+    async with RESPONSES.open(server) as researcher:
+        await researcher(ACME)
+        with pytest.raises(Permanent, match="Bad tool call"):
+            await researcher(ACME)
+        assert researcher.notices == ()
+    assert paths(server) == ["responses"] * 2
 
 
 async def test_an_address_with_neither_interface_stops_the_run(
@@ -240,7 +298,7 @@ async def test_a_server_that_refuses_a_schema_gets_it_in_words(
         for _ in range(3):
             assert (await researcher(ACME)).tier == "A"
         (notice,) = researcher.notices
-        schema = json.dumps(researcher.brief.schema())
+        schema = json.dumps(researcher.briefs[0].schema())
     assert "it refuses a JSON schema" in notice
     assert caplog.messages == [notice]
     assert len(server.exchanges) == 4
@@ -273,7 +331,7 @@ async def test_a_server_that_ignores_the_schema_is_told_it_in_words_once(
         for _ in range(3):
             assert (await researcher(ACME)).tier == "A"
         (notice,) = researcher.notices
-        schema = json.dumps(researcher.brief.schema())
+        schema = json.dumps(researcher.briefs[0].schema())
     assert "ignores the JSON schema" in notice
     assert caplog.messages == [notice]
     first, again, *later = map(asked, server.exchanges)
@@ -290,14 +348,25 @@ async def test_a_server_that_ignores_the_schema_is_told_it_in_words_once(
         f"```json\n{FITS}\n```",
         f"Sure! Here it is: {FITS} Anything else?",
         f"<think>A form {{like this}}?</think>\n{FITS}",
+        f"A form {{like this}}?</think>\n\n{FITS}",
     ],
-    ids=["fence", "prose", "thoughts"],
+    ids=["fence", "prose", "thoughts", "thoughts without a beginning"],
 )
 async def test_an_answer_among_words_is_found(server: RawServer, text: str) -> None:
     server.on(CHAT.path, answer(chat_says(text)))
     async with CHAT.open(server) as researcher:
         assert (await researcher(ACME)).tier == "A"
     assert len(server.exchanges) == 1
+
+
+async def test_what_an_answer_quotes_is_not_taken_for_thoughts(
+    server: RawServer,
+) -> None:
+    quote = "They write <think>aloud</think>."
+    said = {**SAID, "summary": {"answer": quote, "evidence": []}}
+    server.on(CHAT.path, answer(chat_says(json.dumps(said))))
+    async with CHAT.open(server) as researcher:
+        assert (await researcher(ACME)).fields["summary"] == quote
 
 
 def responses_with(**changes: Any) -> dict[str, Any]:
@@ -465,6 +534,47 @@ async def test_the_providers_own_price_counts(server: RawServer) -> None:
         assert (await researcher(ACME)).cost_usd == 0.25
 
 
+@pytest.mark.parametrize(
+    ("usage", "written"),
+    [
+        ({"total_tokens": 1100}, 100),
+        ({"total_tokens": 1486}, 486),  # 386 of thoughts, in the total alone
+        ({"total_tokens": 7}, 100),
+        ({"total_tokens": None}, 100),
+        ({"total_tokens": 1486, "prompt_tokens": 0, "input_tokens": 0}, 100),
+    ],
+)
+async def test_thoughts_that_stand_in_the_total_alone_are_counted(
+    server: RawServer, usage: dict[str, object], written: int
+) -> None:
+    for speaker in (CHAT, RESPONSES):
+        body = speaker.says(FITS)
+        body["usage"] |= usage
+        server.on(speaker.path, answer(body))
+        async with speaker.open(server) as researcher:
+            took = (await researcher(ACME)).usage
+            assert took is not None
+            assert took.output_tokens == written
+
+
+@pytest.mark.parametrize(
+    ("is_byok", "dollars"), [(True, 0.45), (False, 0.05), ("yes", 0.05)]
+)
+async def test_with_a_key_of_ones_own_a_gateways_fee_is_not_the_whole_price(
+    server: RawServer, is_byok: object, dollars: float
+) -> None:
+    for speaker in (CHAT, RESPONSES):
+        body = speaker.says(FITS)
+        body["usage"] |= {
+            "cost": 0.05,
+            "is_byok": is_byok,
+            "cost_details": {"upstream_inference_cost": 0.4},
+        }
+        server.on(speaker.path, answer(body))
+        async with speaker.open(server) as researcher:
+            assert (await researcher(ACME)).cost_usd == pytest.approx(dollars)
+
+
 async def test_tokens_from_the_cache_have_a_price_of_their_own(
     server: RawServer,
 ) -> None:
@@ -475,6 +585,19 @@ async def test_tokens_from_the_cache_have_a_price_of_their_own(
     async with RESPONSES.open(server, prices=prices) as researcher:
         research = await researcher(ACME)
     assert research.cost_usd == pytest.approx(0.00055)
+
+
+async def test_tokens_put_into_the_cache_have_a_price_of_their_own(
+    server: RawServer,
+) -> None:
+    prices = "input=1,output=0,cache_write=1.25,as_of=2026-11-01"
+    details = {RESPONSES: "input_tokens_details", CHAT: "prompt_tokens_details"}
+    for speaker, name in details.items():
+        body = speaker.says(FITS)
+        body["usage"][name] = {"cached_tokens": 100, "cache_write_tokens": 400}
+        server.on(speaker.path, answer(body))
+        async with speaker.open(server, prices=prices) as researcher:
+            assert (await researcher(ACME)).cost_usd == pytest.approx(0.0011)
 
 
 async def test_the_conversation_goes_on_in_each_format(server: RawServer) -> None:

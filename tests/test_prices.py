@@ -45,3 +45,16 @@ def test_a_call_costs_what_it_read_wrote_and_searched(
         input_tokens=100_000, cached_tokens=tokens, output_tokens=50_000, searches=10
     )
     assert cost == pytest.approx(dollars)
+
+
+@pytest.mark.parametrize(("written", "dollars"), [(400_000, 0.65), (10**9, 0.675)])
+def test_what_is_put_into_the_cache_may_cost_more(written: int, dollars: float) -> None:
+    text = "input=1,output=2,cached=0.1,cache_write=1.25,as_of=2026-11-01"
+    cost = Prices.parse(text).cost(
+        input_tokens=1_000_000,
+        cached_tokens=500_000,
+        cache_write_tokens=written,
+        output_tokens=0,
+        searches=0,
+    )
+    assert cost == pytest.approx(dollars)

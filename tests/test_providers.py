@@ -18,6 +18,7 @@ import pytest
 import sdr_kit
 from sdr_kit.account import RateLimits, Research
 from sdr_kit.errors import SdrKitError, SettingsError, Verdict, classify
+from sdr_kit.research.http import MAX_BODY_BYTES
 from sdr_kit.research.provider import ProviderResearcher
 from tests.accounts import made_up
 from tests.providers import (
@@ -142,6 +143,23 @@ REFUSED: dict[str, tuple[int, object, str]] = {
         anthropic_problem("Your credit balance is too low to access the API."),
         "stop",
     ),
+    "spend limit, in words": (
+        429,
+        anthropic_problem(
+            "This request would exceed your account's monthly spend limit.",
+            "rate_limit_error",
+        ),
+        "stop",
+    ),
+    "rate limit, in words": (
+        429,
+        anthropic_problem(
+            "This request would exceed your organization's rate limit of 30,000 input "
+            "tokens per minute.",
+            "rate_limit_error",
+        ),
+        "rate_limited",
+    ),
     "no such model": (404, openai_problem("No gpt-9.", "model_not_found"), "stop"),
     "no such model, other": (
         404,
@@ -221,6 +239,56 @@ async def test_the_providers_own_word_on_retries_is_taken(
     act = answer(b"{}", status=status, headers={"x-should-retry": said})
     verdict = await failure(server, speaker, researcher, act)
     assert verdict.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (429, openai_problem("Pay.", "insufficient_quota")),
+        (429, anthropic_problem("x", "rate_limit_error", "spend_limit_reached")),
+        (429, anthropic_problem("You have reached your API usage limits: …")),
+        (400, anthropic_problem("Your credit balance is too low.")),
+        (401, openai_problem("Incorrect key.", "invalid_api_key")),
+    ],
+)
+async def test_no_word_on_retries_brings_money_or_a_key(
+    server: RawServer,
+    speaker: Speaker,
+    researcher: ProviderResearcher,
+    status: int,
+    body: object,
+) -> None:
+    act = answer(body, status=status, headers={"x-should-retry": "true"})
+    assert (await failure(server, speaker, researcher, act)).kind == "stop"
+
+
+@pytest.mark.parametrize("charset", ["hex", "zlib", "undefined", "utf-16", "rot13"])
+async def test_a_refusal_in_a_strange_encoding_is_understood_all_the_same(
+    server: RawServer, speaker: Speaker, researcher: ProviderResearcher, charset: str
+) -> None:
+    act = answer(
+        openai_problem("Slow down."),
+        status=429,
+        headers={"Content-Type": f"text/html; charset={charset}"},
+    )
+    verdict = await failure(server, speaker, researcher, act)
+    assert verdict.kind == "rate_limited"
+    assert "Slow down." in verdict.message
+
+
+@pytest.mark.parametrize("before", [[], [UNFIT]], ids=["first", "second"])
+async def test_an_answer_that_is_too_large_is_final_for_the_account(
+    server: RawServer,
+    speaker: Speaker,
+    researcher: ProviderResearcher,
+    before: list[str],
+) -> None:
+    paid = [answer(speaker.says(text)) for text in before]
+    act = in_turn(*paid, answer(b" " * (MAX_BODY_BYTES + 1)))
+    verdict = await failure(server, speaker, researcher, act)
+    assert verdict.kind == "permanent"
+    assert verdict.message.startswith(f"{speaker.called}: BodyTooLarge")
+    assert (verdict.usage is not None) == bool(before)
 
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -343,6 +411,20 @@ async def test_a_request_id_in_the_body_is_kept_as_well(
     assert "request req_body" in verdict.message
 
 
+async def test_a_refusal_says_nothing_unseen_and_nothing_endless(
+    server: RawServer, speaker: Speaker, researcher: ProviderResearcher
+) -> None:
+    body = anthropic_problem("No\x1b[31m\u202e\x00 way\nat all") | {
+        "request_id": "r\x1b" + "9" * 1000
+    }
+    verdict = await failure(server, speaker, researcher, answer(body, status=400))
+    assert verdict.message.startswith(f"{speaker.called}: No[31m way at all (HTTP 400")
+    assert verdict.message.isprintable()
+    assert verdict.request_id is not None
+    assert verdict.request_id.startswith("r999")
+    assert len(verdict.request_id) <= 100
+
+
 async def test_an_answer_that_does_not_fit_is_asked_for_once_more(
     server: RawServer, speaker: Speaker, researcher: ProviderResearcher
 ) -> None:
@@ -412,6 +494,11 @@ GARBAGE: dict[str, tuple[object, str, str]] = {
         "Bad prompt",
     ),
     "error, unheard of": (openai_problem("Hm.", "hm"), "transient", "Hm"),
+    "no such page": (
+        {"error": "Unexpected endpoint or method. (POST /chat/completions)"},
+        "stop",
+        "Unexpected endpoint",
+    ),
     "error, a text": ({"error": "Oops."}, "transient", "Oops"),
     "not gzip": (b"", "transient", "ontent"),
 }

@@ -50,7 +50,7 @@ def test_the_defaults() -> None:
         "retry_initial_seconds": 1.0,
         "retry_max_seconds": 60.0,
         "max_hold_seconds": 3600.0,
-        "request_timeout_seconds": 120.0,
+        "request_timeout_seconds": 300.0,
         "account_timeout_seconds": 600.0,
         "database_url": None,
         "openai_api_key": None,

@@ -8,6 +8,8 @@ triggers; `brief` shows it. Nothing is believed because a schema was sent along:
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -27,6 +29,7 @@ from sdr_kit.plain import plain
 MAX_ANSWER_CHARACTERS = 200_000  # a hundred times what the questions need
 MAX_PROBLEMS = 5  # said at once about an answer; the model mends them together
 MAX_EVIDENCE = 10  # kept for a field
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co"})
 UNKNOWN = "unknown"  # what a model answers when it has found nothing
 
 
@@ -43,8 +46,25 @@ class AnswerError(ValueError):
 
 
 def one_line(text: str) -> str:
-    """Gives a text with single spaces in place of spaces and line ends."""
-    return " ".join(text.split())
+    """Gives a text with single spaces in place of spaces and line ends.
+
+    What cannot be seen is left out: a page may steer a terminal or turn a line round.
+    """
+    return " ".join(visible(text).split())
+
+
+def visible(text: str) -> str:
+    """Gives a text without the characters that only a machine reads.
+
+    Those are controls but line ends and tabs, the format characters (tags, zero widths,
+    turns of direction) and the unassigned. Half of a surrogate pair becomes a `?`.
+    """
+    if text.isprintable():
+        return text
+    text = text.encode("utf-8", "replace").decode()
+    return "".join(
+        c for c in text if c.isspace() or unicodedata.category(c) not in _UNSEEN
+    )
 
 
 def _said(value: str) -> str:
@@ -64,9 +84,16 @@ def _maybe_answer(value: str) -> str | None:
 
 def _maybe_source(value: str) -> str | None:
     address = maybe_web_address(value)
+    if address and (not address.isprintable() or "@" in _authority(address)):
+        address = None  # it leads elsewhere than it seems to
     if address is None and value.strip():
         raise ValueError("must be one http:// or https:// address, or empty")
     return address
+
+
+def _authority(address: str) -> str:
+    """Gives host, port and whoever is named before them."""
+    return re.split("[/?#]", address.partition("//")[2], maxsplit=1)[0]
 
 
 def _no_bool(value: object) -> object:

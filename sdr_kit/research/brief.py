@@ -28,7 +28,6 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
@@ -54,6 +53,7 @@ from sdr_kit.research.answer import (
     problems,
     read_answer,
     together,
+    visible,
 )
 from sdr_kit.research.answer import (
     AnswerError as AnswerError,  # what `read` raises
@@ -65,7 +65,6 @@ MAX_FILE_BYTES = 100_000  # a brief is a page or two
 MAX_QUESTIONS = 30
 MAX_TRIGGERS = 20
 MAX_VALUE_CHARACTERS = 300  # of a company's name; a cell may hold a novel
-_UNSEEN = frozenset({"Cf", "Cn", "Co"})
 _FOLDER = Path(__file__).with_name("briefs")
 # Columns that the source, the run or the scoring have; a field must not look like one.
 RESERVED = frozenset(
@@ -290,7 +289,11 @@ class Brief(_Told):
             "domain": account.domain,
             "industry": account.industry,
         }
-        known = {name: _visible(value) for name, value in values.items() if value}
+        known = {
+            name: visible(value[:MAX_VALUE_CHARACTERS])
+            for name, value in values.items()
+            if value
+        }
         escaped = json.dumps(known, ensure_ascii=False)
         escaped = escaped.replace("<", "\\u003c").replace(">", "\\u003e")
         return f"<account>\n{escaped}\n</account>"
@@ -399,16 +402,6 @@ def _table(path: Path) -> dict[str, Any]:
         return tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"the brief {path} is no TOML file: {error}") from None
-
-
-def _visible(value: str) -> str:
-    """Gives a value cut, and without characters that only a model would read.
-
-    Those are the format characters (tags, zero widths, turns of direction) and the
-    unassigned. Half of a surrogate pair, as broken exports have it, cannot be sent.
-    """
-    cut = value[:MAX_VALUE_CHARACTERS].encode("utf-8", "replace").decode()
-    return "".join(c for c in cut if unicodedata.category(c) not in _UNSEEN)
 
 
 def _listed(items: Mapping[str, str]) -> str:

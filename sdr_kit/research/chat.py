@@ -10,13 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 from sdr_kit.account import Usage
-from sdr_kit.research.loose import amount, count, rows, table, words
+from sdr_kit.research.loose import count, rows, table, words
 from sdr_kit.research.reply import (
     Ask,
     Failure,
     Reply,
+    maybe_cost,
     maybe_failure,
     not_of_the_format,
+    written_tokens,
 )
 from sdr_kit.research.responses import SCHEMA_NAME
 
@@ -80,19 +82,21 @@ class Chat:
         if failure is None and (refusal := words(message.get("refusal"))):
             failure = Failure(kind="permanent", message=f"the model refused: {refusal}")
         usage = table(known.get("usage"))
+        read = table(usage.get("prompt_tokens_details"))
         return Reply(
             text=_text(message.get("content")),
             usage=Usage(
                 input_tokens=count(usage.get("prompt_tokens")),
-                output_tokens=count(usage.get("completion_tokens")),
+                output_tokens=written_tokens(
+                    usage, read="prompt_tokens", wrote="completion_tokens"
+                ),
                 searches=count(
                     table(usage.get("server_tool_use")).get("web_search_requests")
                 ),
-                cost_usd=amount(usage.get("cost")),  # OpenRouter says it, in dollars
+                cost_usd=maybe_cost(usage),
             ),
-            cached_tokens=count(
-                table(usage.get("prompt_tokens_details")).get("cached_tokens")
-            ),
+            cached_tokens=count(read.get("cached_tokens")),
+            cache_write_tokens=count(read.get("cache_write_tokens")),
             failure=failure,
         )
 

@@ -19,6 +19,7 @@ from sdr_kit.errors import (
     Transient,
     retry_after_seconds,
 )
+from sdr_kit.research.answer import visible
 from sdr_kit.research.endpoint import Endpoint
 from sdr_kit.research.refusal import Problem, kind_of_refusal, maybe_problem
 from sdr_kit.research.reply import Reply
@@ -73,6 +74,7 @@ class Failures:
         status = response.status_code
         kind = kind_of_refusal(problem, status, response.headers)
         request_id = request_id_of(response) or problem.request_id
+        request_id = request_id and visible(request_id[:MAX_ID_CHARACTERS])
         said = self.says(
             problem.message,
             status=status,
@@ -130,7 +132,7 @@ class Failures:
         hint: str = "",
     ) -> str:
         """Writes a message: who, what, and in brackets what support asks for."""
-        detail = self.without_key(detail)
+        detail = self.without_key(visible(detail))
         if len(detail) > MAX_DETAIL_CHARACTERS:
             detail = detail[: MAX_DETAIL_CHARACTERS - 1] + "…"
         request_id = (request_id or "")[:MAX_ID_CHARACTERS]
@@ -172,7 +174,9 @@ def _problem_of(response: httpx.Response) -> Problem:
         problem = maybe_problem(document(response))
     except (ValueError, RecursionError):  # a proxy's page, perhaps
         problem = None
-    text = " ".join(response.text[: 10 * MAX_DETAIL_CHARACTERS].split())
+    # Not `response.text`: it decodes as the header says, which may be anything.
+    start = response.content[: 10 * MAX_DETAIL_CHARACTERS].decode("utf-8", "replace")
+    text = " ".join(start.split())
     if problem is None:
         return Problem(message=text or response.reason_phrase)
     return problem if problem.message else replace(problem, message=text)

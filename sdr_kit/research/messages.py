@@ -2,10 +2,10 @@
 
 The answer is asked for as the input of a tool, `report`, that the model calls when it
 has searched. `output_config.format` would be shorter, but its documentation excludes
-citations, which a web search always makes; and a tool that is forced from the start
-(`tool_choice`) keeps the model from searching. So it may choose first, and is forced
-only when it is asked once more: by then it has searched. What it writes as text in
-place of the tool is read as well.
+citations, which a web search always makes; and a tool that is forced (`tool_choice`)
+keeps the model from searching, and is refused by those that always think (Claude 5.5).
+So the model may choose, and is told. What it writes as text in place of the tool is
+read as well.
 https://platform.claude.com/docs/en/api/messages
 https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
 """
@@ -33,6 +33,7 @@ MAX_OUTPUT_TOKENS = 16_000  # an answer has 2,000; models think in the same budg
 _HOW = f"""
 When you have searched, call the tool `{TOOL}` once: its input is your answer.
 """
+_ONCE_MORE = f"\nCall the tool `{TOOL}` with it."
 _STOPPED = {
     "max_tokens": "incomplete answer (max_tokens)",
     "model_context_window_exceeded": "incomplete answer (the context is full)",
@@ -64,10 +65,12 @@ class Messages:
     def repaired(
         self, request: dict[str, Any], reply: Reply, wish: str
     ) -> dict[str, Any]:
-        """Continues the conversation, and leaves no choice but the tool.
+        """Continues the conversation, and reminds of the tool.
 
-        Each call of a tool wants its result before anything else is said.
+        Each call of a tool wants its result before anything else is said, and no text
+        may be blank.
         """
+        wish += _ONCE_MORE
         results = [
             {
                 "type": "tool_result",
@@ -78,21 +81,26 @@ class Messages:
             for block in rows(reply.turn)
             if block.get("type") == "tool_use"
         ]
-        said = reply.turn or [{"type": "text", "text": "(nothing)"}]
+        said = list(filter(_says_something, rows(reply.turn)))
+        said = said or [{"type": "text", "text": "(nothing)"}]
         return {
             **request,
+            "tools": _tools_left(request, reply),
             "messages": [
                 *request["messages"],
                 {"role": "assistant", "content": said},
                 {"role": "user", "content": results or wish},
             ],
-            "tool_choice": {"type": "tool", "name": TOOL},
         }
 
     def resumed(self, request: dict[str, Any], reply: Reply) -> dict[str, Any]:
         """Sends a paused turn back as it came, so that it goes on."""
         turn = {"role": "assistant", "content": reply.turn}
-        return {**request, "messages": [*request["messages"], turn]}
+        return {
+            **request,
+            "tools": _tools_left(request, reply),
+            "messages": [*request["messages"], turn],
+        }
 
     def read(self, body: object) -> Reply:
         """Reads an answer with status 200; never raises."""
@@ -104,12 +112,12 @@ class Messages:
             return not_of_the_format("Messages", "no content")
         blocks = rows(content)
         found, errors = _searched(blocks)
+        usage = table(known.get("usage"))
         return Reply(
-            text=_answer(blocks),
-            usage=_usage(known),
-            cached_tokens=count(
-                table(known.get("usage")).get("cache_read_input_tokens")
-            ),
+            text="" if _awaits_a_search(blocks) else _answer(blocks),
+            usage=_usage(usage),
+            cached_tokens=count(usage.get("cache_read_input_tokens")),
+            cache_write_tokens=count(usage.get("cache_creation_input_tokens")),
             found=found,
             search_errors=errors,
             failure=failure,
@@ -118,12 +126,26 @@ class Messages:
         )
 
 
+def _tools_left(request: dict[str, Any], reply: Reply) -> list[dict[str, Any]]:
+    """Gives the tools with the searches that an account has left.
+
+    The provider counts anew with each request. One stays, as 0 is no number for it.
+    """
+    search, *others = request["tools"]
+    left = max(search["max_uses"] - reply.usage.searches, 1)
+    return [{**search, "max_uses": left}, *others]
+
+
 def _maybe_cut_off(body: dict[str, Any], stopped: str) -> Failure | None:
     if stopped not in _STOPPED:
         return None
     why = words(table(body.get("stop_details")).get("explanation"))
     said = _STOPPED[stopped] + (f": {why}" if why else "")
     return Failure(kind="permanent", message=said, code=stopped)
+
+
+def _says_something(block: dict[str, Any]) -> bool:
+    return block.get("type") != "text" or bool(words(block.get("text")).strip())
 
 
 def _answer(blocks: list[dict[str, Any]]) -> str:
@@ -145,6 +167,18 @@ def _answer(blocks: list[dict[str, Any]]) -> str:
     return text
 
 
+def _awaits_a_search(blocks: list[dict[str, Any]]) -> bool:
+    """Whether it reported in the same breath as it began to search.
+
+    Such a search runs when the report has got its result, and is known by having none.
+    What was reported before it rests on nothing, however well it fits.
+    https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools
+    """
+    begun = [block for block in blocks if block.get("type") == "server_tool_use"]
+    ended = {words(block.get("tool_use_id")) for block in blocks}
+    return any(words(block.get("id")) not in ended for block in begun)
+
+
 def _searched(blocks: list[dict[str, Any]]) -> tuple[int, tuple[str, ...]]:
     """Gives how many searches found something, and what the others said."""
     found, errors = 0, []
@@ -159,8 +193,7 @@ def _searched(blocks: list[dict[str, Any]]) -> tuple[int, tuple[str, ...]]:
     return found, tuple(errors)
 
 
-def _usage(body: dict[str, Any]) -> Usage:
-    usage = table(body.get("usage"))
+def _usage(usage: dict[str, Any]) -> Usage:
     inputs = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     return Usage(
         input_tokens=sum(count(usage.get(name)) for name in inputs),

@@ -10,19 +10,18 @@ words.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from sdr_kit.errors import SettingsError
-from sdr_kit.research.brief import Brief
 from sdr_kit.research.chat import Chat
 from sdr_kit.research.endpoint import endpoint
 from sdr_kit.research.failures import Refused
 from sdr_kit.research.provider import ProviderResearcher, Way
 from sdr_kit.research.reply import Format
 from sdr_kit.research.responses import Responses
+from sdr_kit.research.together import BriefLike
 from sdr_kit.settings import Settings
 
 HOST = "api.openai.com"
@@ -31,6 +30,9 @@ FORMATS: dict[str, Format] = {"responses": Responses(), "chat": Chat()}
 _SCHEMA = re.compile(
     r"(?i)response_format|json_schema|text\.format|structured|grammar|guided|schema"
 )
+# How they say that they cannot search. Those that answer about a tool mean this one:
+# there is no other in the request.
+_TOOL = re.compile(r"(?i)web_search|\btools?\b")
 # How often a failure of the server itself is taken for a refusal of the schema: one
 # server is known to answer 500 to it, and an outage looks the same.
 MAX_TRIALS = 3
@@ -44,7 +46,9 @@ class OpenAIResearcher(ProviderResearcher):
     does and has. With `chat` nothing is searched, unless the model does so by itself.
 
     Args:
-        brief: What is asked: the name of a brief, a TOML file, or a `Brief`.
+        brief: What is asked: the name of a brief, a TOML file, or a `Brief`. Of several
+            the columns are called `<brief>.<field>`, each is a request, and the tier is
+            the best one.
         api_key: The provider's key; None takes `OPENAI_API_KEY` of the settings. Only
             OpenAI itself must have one.
         base_url: Where the API is, with its version (`https://api.openai.com/v1`,
@@ -59,13 +63,14 @@ class OpenAIResearcher(ProviderResearcher):
 
     Raises:
         SettingsError: There is no key where one is needed, or it cannot be one; or
-            `base_url` is not an http(s) address without a password in it; or the brief
-            or the prices cannot be read; or `api` is another.
+            `base_url` is not an http(s) address without a password in it; or a brief
+            or the prices cannot be read, or two briefs have the same name; or `api` is
+            another.
     """
 
     def __init__(
         self,
-        brief: str | Path | Brief = "general",
+        brief: BriefLike | Sequence[BriefLike] = "general",
         *,
         api_key: str | None = None,
         base_url: str | None = None,
@@ -118,7 +123,8 @@ class OpenAIResearcher(ProviderResearcher):
     def _maybe_other_way(self, way: Way, refused: Refused) -> Way | None:
         said = " ".join((refused.problem.message, *refused.problem.codes))
         missing = refused.status in (404, 405) and "model" not in said.lower()
-        if missing and way.format is FORMATS["responses"] and not self._is_openai:
+        elsewhere = way.format is FORMATS["responses"] and not self._is_openai
+        if elsewhere and (missing or self._cannot_search(way, refused.status, said)):
             return replace(way, format=FORMATS["chat"])
         if way.strict and (
             (refused.status in (400, 422, 501) and _SCHEMA.search(said))
@@ -126,6 +132,12 @@ class OpenAIResearcher(ProviderResearcher):
         ):
             return replace(way, strict=False, spelled_out=True)
         return None
+
+    def _cannot_search(self, way: Way, status: int, said: str) -> bool:
+        """Whether a server refuses the tool; one that has answered so does not."""
+        known = self._answered and self._way.format is way.format
+        refused = status in (400, 422, 501) and not known
+        return refused and _TOOL.search(said) is not None
 
     def _may_mean_the_schema(self, way: Way, status: int) -> bool:
         """Whether it is worth finding out if a server fails because of the schema."""
@@ -140,8 +152,8 @@ class OpenAIResearcher(ProviderResearcher):
         said = []
         if tried.format is not taken.format:
             said.append(
-                f"{self._endpoint.host} has no Responses API: Chat Completions is used "
-                "from now on, without web search"
+                f"{self._endpoint.host} has no Responses API with web search: Chat "
+                "Completions is used from now on, without web search"
             )
         if tried.strict and not taken.strict:
             said.append(

@@ -10,7 +10,8 @@ LM Studio, vLLM) send them:
   with Anthropic its words, count more than its status;
 - final for the account: everything else, among it a question that was moderated.
 
-`x-should-retry` is the provider's own word on it, and is taken.
+`x-should-retry` is the provider's own word on it, and is taken, but for what is said
+of the key or the money: no try again brings those.
 https://platform.openai.com/docs/guides/error-codes
 https://platform.claude.com/docs/en/api/errors
 """
@@ -31,11 +32,14 @@ _STOP = re.compile(
     r"|payment_required|invalid_api_key|account_deactivated|authentication_error"
     r"|permission_error|model_not_found|unsupported_country"
 )
-# How Anthropic says it with status 400 and the type of a wrong request.
+# How Anthropic says it with status 400 and the type of a wrong request, or with 429
+# and that of a rate limit.
 _NO_MONEY = re.compile(
     r"(?i)credit balance is too low|(api usage|spend(ing)?) limits?\b"
     r"|out of .{0,20}usage"
 )
+# How LM Studio says 404, with 200: an address without its `/v1`, mostly.
+_NO_PAGE = re.compile(r"(?i)unexpected endpoint or method")
 _MODERATED = re.compile(r"(?i)moderation|flagged")
 _WAIT = frozenset(
     {
@@ -114,6 +118,8 @@ def kind_of_refusal(
 ) -> ErrorKind:
     """Says what an answer means whose status is no success."""
     kind = _kind(problem, status)
+    if _is_hopeless(problem, status):
+        return kind
     retry = headers.get("x-should-retry", "").strip().lower()
     if retry == "true" and kind in ("permanent", "stop"):
         return "transient"
@@ -132,13 +138,20 @@ def kind_of_problem(problem: Problem) -> ErrorKind:
         for code in problem.codes
     )
     status = problem.status or next(filter(None, named), None)
+    if _NO_PAGE.search(problem.message):
+        status = 404
     return _kind(problem, status or 500)
 
 
-def _kind(problem: Problem, status: int) -> ErrorKind:
+def _is_hopeless(problem: Problem, status: int) -> bool:
+    """Whether the key or the money is what is wrong, by its name or its words."""
     if any(map(_STOP.search, problem.codes)):
-        return "stop"
-    if status == 400 and _NO_MONEY.search(problem.message):
+        return True
+    return status in (400, 429) and bool(_NO_MONEY.search(problem.message))
+
+
+def _kind(problem: Problem, status: int) -> ErrorKind:
+    if _is_hopeless(problem, status):
         return "stop"
     if status == 403 and _MODERATED.search(problem.message):
         return "permanent"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sdr_kit.account import ErrorKind, Usage
+from sdr_kit.research.loose import amount, count, table
 from sdr_kit.research.refusal import kind_of_problem, maybe_problem
 
 NOTHING = Usage()
@@ -73,6 +74,7 @@ class Reply:
         text: The answer, a JSON document if all is well.
         usage: What the call took; its cost only where the provider says it.
         cached_tokens: Those of the input that came from the provider's cache.
+        cache_write_tokens: Those of the input that were put into it.
         found: Searches that gave something.
         search_errors: What the others said.
         failure: Why it is no answer; None when it may be one.
@@ -83,6 +85,7 @@ class Reply:
     text: str = ""
     usage: Usage = NOTHING
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     found: int = 0
     search_errors: tuple[str, ...] = ()
     failure: Failure | None = None
@@ -108,6 +111,36 @@ class Format(Protocol):
 
     def resumed(self, request: dict[str, Any], reply: Reply) -> dict[str, Any]:
         """Writes the request that lets a paused turn go on."""
+
+
+def maybe_cost(usage: dict[str, Any]) -> float | None:
+    """Gives the US dollars that a provider says it took; None when it does not.
+
+    OpenRouter says it. With a key of one's own there (`is_byok`) that is its fee alone,
+    and what the model's provider takes stands beside it.
+    https://openrouter.ai/docs/use-cases/usage-accounting
+    """
+    cost = amount(usage.get("cost"))
+    if cost is None or usage.get("is_byok") is not True:
+        return cost
+    upstream = table(usage.get("cost_details")).get("upstream_inference_cost")
+    return cost + (amount(upstream) or 0.0)
+
+
+def written_tokens(usage: dict[str, Any], *, read: str, wrote: str) -> int:
+    """Gives the tokens that were written, thoughts among them.
+
+    OpenAI counts thoughts in. Others (xAI, Gemini) leave them out and have them in the
+    total alone, and charge for them.
+    https://docs.x.ai/docs/key-information/consumption-and-rate-limits
+
+    Args:
+        usage: What the provider says.
+        read: How the tokens are called there that were read.
+        wrote: How those are called that were written.
+    """
+    said, inputs = count(usage.get(wrote)), count(usage.get(read))
+    return max(said, count(usage.get("total_tokens")) - inputs) if inputs else said
 
 
 def maybe_failure(part: dict[str, Any]) -> Failure | None:

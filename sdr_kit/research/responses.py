@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from sdr_kit.account import Usage
-from sdr_kit.research.loose import amount, count, listed, rows, table, words
+from sdr_kit.research.loose import count, listed, rows, table, words
 from sdr_kit.research.reply import (
     Ask,
     Failure,
     Reply,
+    maybe_cost,
     maybe_failure,
     not_of_the_format,
+    written_tokens,
 )
 
 SCHEMA_NAME = "account_research"
@@ -69,17 +71,19 @@ class Responses:
         if refusal and failure is None:
             failure = Failure(kind="permanent", message=f"the model refused: {refusal}")
         usage = table(known.get("usage"))
+        read = table(usage.get("input_tokens_details"))
         return Reply(
             text=text or together,
             usage=Usage(
                 input_tokens=count(usage.get("input_tokens")),
-                output_tokens=count(usage.get("output_tokens")),
+                output_tokens=written_tokens(
+                    usage, read="input_tokens", wrote="output_tokens"
+                ),
                 searches=sum(map(_is_search, calls)) - len(failed),
-                cost_usd=amount(usage.get("cost")),
+                cost_usd=maybe_cost(usage),
             ),
-            cached_tokens=count(
-                table(usage.get("input_tokens_details")).get("cached_tokens")
-            ),
+            cached_tokens=count(read.get("cached_tokens")),
+            cache_write_tokens=count(read.get("cache_write_tokens")),
             found=len(calls) - len(failed),
             search_errors=("web_search_call failed",) * len(failed),
             failure=failure,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -255,7 +255,7 @@ class Desk:
         if job is not None and job.synthetic and not invented:
             frame = results_frame(
                 accounts.frame,
-                job.results(status="failed"),
+                [replace(each, research=None) for each in job.results(status="failed")],
                 edits=edits_by_position(accounts, self.store),
             )
         today = datetime.datetime.now().astimezone().date()
