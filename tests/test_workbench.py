@@ -943,7 +943,7 @@ def test_a_budget_changes_during_the_run() -> None:
 
 
 def test_providers_with_a_key_are_offered_with_a_brief() -> None:
-    settings = Settings(openai_api_key="sk-test", anthropic_api_key="sk-ant-test")  # type: ignore[arg-type]
+    settings = Settings(openai_api_key="sk-test", anthropic_api_key="sk-ant-test")
     workbench = Workbench(
         made_up(3), researchers={"mine": quick}, store="memory", settings=settings
     )

@@ -114,7 +114,7 @@ class Question(widgets.Box):
     @property
     def visible(self) -> bool:
         """Whether it is asked now."""
-        return self.layout.display != "none"
+        return bool(self.layout.display != "none")
 
     def hide(self) -> None:
         """Takes the question back."""
