@@ -19,7 +19,7 @@ from sdr_kit.worker import Researcher, check_researcher
 SANDBOX = "Sandbox (offline, invented answers)"
 BOTH = "customer-identity", "workforce-identity"
 WIDTH = {"width": "420px", "max_width": "100%"}
-NARROW = {"width": "200px"}
+NARROW = {"width": "240px"}
 
 
 class ReadyMade:
@@ -75,7 +75,7 @@ class Chooser:
             description="Budget in $",
             placeholder="no limit",
             continuous_update=False,
-            style={"description_width": "80px"},
+            style=wide,
             layout=NARROW,
         )
         self.box = row([self._brief, self._budget])

@@ -85,17 +85,79 @@ async def research(account):
 """
 
 
+PROVIDER = """
+import asyncio
+import secrets
+import sdr_kit
+from sdr_kit.account import Evidence, Usage
+
+TODAY = "2026-11-23T10:00:00Z"
+
+class Provider:
+    name, paid = "Provider", True
+    fingerprint = secrets.token_hex()  # nobody knows yet what it costs
+    notices = ("Provider: it ignores the JSON schema: it is spelled out from now on",)
+
+    async def __call__(self, account):
+        await asyncio.sleep(0.15)
+        usage = Usage(
+            input_tokens=9_000, output_tokens=700, searches=3,
+            cost_usd=0.0075 + 0.0005 * (account.position % 5),
+        )
+        if account.position % 9 == 4:
+            raise sdr_kit.Permanent("The answer does not fit the brief").about(
+                usage=usage, request_id="req_7", raw="I am <b>not</b> JSON"
+            )
+        source = f"https://www.{account.domain}/news/2026/a-round-of-funding?id=7"
+        return sdr_kit.Research(
+            fields={
+                "authentication": "Auth0, since 2021 <script>alert(1)</script>",
+                "news": "Raised 40 million dollars. " * (account.position % 3),
+                "triggers": "funding",
+                "tier_reason": "It has raised money, and login is a pain.",
+            },
+            tier="ABC"[account.position % 3],
+            priority_score=9 - 3 * (account.position % 3),
+            evidence={
+                "authentication": (
+                    Evidence(source=source, quote="We log in with Auth0.",
+                             confidence=0.9, at=TODAY),
+                    Evidence(source="https://status.example.com/", quote="Incident",
+                             confidence=0.4, at=TODAY),
+                ),
+                "triggers": (Evidence(source=source, quote="Series C", at=TODAY),),
+            },
+            usage=usage,
+            request_id=f"req_{account.position}",
+        )
+
+accounts = sdr_kit.load_accounts("sample_accounts.csv")
+"""
+
+
 @pytest.fixture
 def function_notebook(lab: Lab) -> str:
     """The panel without a list, beside a function of a cell that fails now and then."""
     show = 'sdr_kit.Workbench(researchers={"My function": research})'
-    cells = [nbformat.v4.new_code_cell(source) for source in (FUNCTION, show)]
+    return written(lab, "function", FUNCTION, show)
+
+
+@pytest.fixture
+def provider_notebook(lab: Lab) -> str:
+    """The panel with a list, beside a provider that costs money."""
+    show = 'sdr_kit.Workbench(accounts, researchers={"Provider": Provider()})'
+    return written(lab, "provider", PROVIDER, show)
+
+
+def written(lab: Lab, kind: str, *sources: str) -> str:
+    """Writes a notebook of these cells and gives its name."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata["kernelspec"] = {
         "name": "python3",
         "display_name": "Python 3",
         "language": "python",
     }
-    name = f"function-{secrets.token_hex(4)}.ipynb"
+    name = f"{kind}-{secrets.token_hex(4)}.ipynb"
     nbformat.write(notebook, lab.folder / "notebooks" / name)
     return name

@@ -1,0 +1,84 @@
+"""A run that costs money, in a real browser: asked first, held to a budget."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.lab import Lab, open_notebook
+from tests.browser.panel import Panel
+from tests.browser.test_tabs import Tour
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("browser"),  # one JupyterLab and one browser for all
+]
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_a_run_that_costs_money(
+    browser: Browser, lab: Lab, provider_notebook: str, theme: str
+) -> None:
+    lab.choose_theme(theme)
+    with open_notebook(browser, lab, provider_notebook, height=1700) as notebook:
+        notebook.run_all()
+        panel = Panel(notebook.page)
+        tour = Tour(notebook, panel, f"paid-{theme.split()[-1].lower()}")
+        tour.look("0-sandbox")
+        assert panel.field("Brief").is_visible()
+        panel.field("Researcher").select_option("Provider")
+        panel.until(
+            lambda: not panel.page.get_by_label("Brief", exact=True).is_visible(),
+            seconds=5,
+            what="no brief",
+        )
+        panel.field("Budget in $").fill("0.2")
+        panel.field("Budget in $").press("Enter")
+        sample_first(panel)
+        tour.look("1-sample")
+        panel.button("Resume").click()
+        panel.until(
+            lambda: "Raise the budget" in panel.says, seconds=30, what="the end"
+        )
+        assert re.search(r"\$0\.(19|20) of \$0\.20 spent", panel.says)
+        tour.look("2-budget")
+        panel.field("Budget in $").fill("")
+        panel.field("Budget in $").press("Enter")
+        panel.button("Continue").click()
+        panel.until(lambda: "Finished" in panel.says, seconds=40, what="the end")
+        tour.look("3-finished")
+        ask_before(panel)
+        tour.look("4-question")
+        panel.button("Not now").click()
+        panel.until(
+            lambda: panel.button("Go ahead").count() == 0, seconds=5, what="no question"
+        )
+        panel.turn_to("Accounts")
+        panel.until(lambda: panel.rows.count() == 10, seconds=10, what="a page of ten")
+        panel.rows.nth(1).click()
+        details = notebook.page.locator(".sdr-kit-details")
+        panel.until(
+            lambda: "Auth0" in details.inner_text(), seconds=5, what="what was found"
+        )
+        tour.look("5-account")
+
+
+def sample_first(panel: Panel) -> None:
+    panel.button("Run").click()
+    panel.until(
+        lambda: "A sample of 10 accounts is done" in panel.says,
+        seconds=30,
+        what="the question after the sample",
+    )
+    assert re.search(r"\d+ accounts, about \$0\.\d\d–0\.\d\d, about", panel.says)
+    assert "it ignores the JSON schema" in panel.says
+
+
+def ask_before(panel: Panel) -> None:
+    panel.button("Run").click()
+    panel.until(panel.button("Go ahead").is_visible, seconds=10, what="the question")
+    assert "researched earlier took" in panel.says
