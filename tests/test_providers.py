@@ -31,7 +31,7 @@ from tests.providers import (
     anthropic_problem,
     openai_problem,
 )
-from tests.servers import Act, RawServer, answer, hang_up, in_turn, reset
+from tests.servers import Act, RawServer, answer, hang_up, in_turn, keep_silent, reset
 
 
 @pytest.fixture(params=SPEAKERS)
@@ -469,6 +469,23 @@ async def test_what_was_paid_before_a_failure_is_not_forgotten(
     assert verdict.usage is not None
     assert verdict.usage.input_tokens == 1000
     assert len(server.exchanges) == 2
+
+
+async def test_what_was_paid_before_a_cut_is_not_forgotten(
+    server: RawServer, speaker: Speaker
+) -> None:
+    """The first answer does not fit, and the second is not waited for."""
+    server.on(speaker.path, in_turn(answer(speaker.says(UNFIT)), keep_silent))
+    settings = sdr_kit.Settings(account_timeout_seconds=0.5, max_api_retries=0)
+    run = await sdr_kit.process(
+        made_up(1),
+        speaker.open(server, settings=settings),
+        store="memory",
+        settings=settings,
+    )
+    assert len(server.exchanges) == 2
+    assert "ACCOUNT_TIMEOUT_SECONDS" in run.frame["error_message"].iloc[0]
+    assert run.summary.cost_usd == pytest.approx(speaker.dollars)
 
 
 GARBAGE: dict[str, tuple[object, str, str]] = {
