@@ -311,7 +311,8 @@ class Outcome:
         attempts: How many times the researcher was called, 429s included.
         seconds: Sum of the seconds of all attempts.
         finished: Seconds from the start of the run.
-        research: What was found; None exactly when the account failed.
+        research: What was found; never None when completed. A failed account may have
+            some of it: of several questions, those that were answered.
         error_kind: `rate_limited`, `transient`, `permanent`; None when completed.
         error_message: The last failure in plain words; None when completed.
         cost_usd: US dollars of all attempts together, failed ones too; None when
@@ -333,9 +334,7 @@ class Outcome:
 
     def __post_init__(self) -> None:
         completed, research = self.status == "completed", self.research
-        if completed != (research is not None) or completed != (
-            self.error_kind is None
-        ):
+        if (completed and research is None) or completed != (self.error_kind is None):
             raise ValueError(
                 "a completed outcome carries research, a failed one an error_kind"
             )

@@ -8,6 +8,7 @@ that a busy notebook cell does not stall the run.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
@@ -20,12 +21,13 @@ import pandas as pd
 from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts
 from sdr_kit.engine import Engine
+from sdr_kit.estimate import Estimate, maybe_estimate
 from sdr_kit.plan import Plan, edits_by_position
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.results import attempts_frame, evidence_frame, results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
-from sdr_kit.worker import Researcher
+from sdr_kit.worker import Researcher, notices_of
 
 T = TypeVar("T")
 
@@ -96,6 +98,7 @@ async def process(
     concurrency: int | None = None,
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
+    budget_usd: float | None = None,
 ) -> Run:
     """Researches every account and returns when all have ended.
 
@@ -117,16 +120,20 @@ async def process(
         store: None is the settings' database, `"memory"` keeps nothing beyond the
             run, a URL or a `Store` names another.
         settings: None reads the environment and `.env`.
+        budget_usd: What the run may cost in US dollars, above 0; None is `BUDGET_USD`,
+            infinity no bound. When the next account would go beyond it, nothing more
+            is started and the run is stopped: it has cost more at most by what was in
+            flight. The researcher must say what its answers cost.
 
     Returns:
         The run: `.frame`, `.evidence`, `.attempts`, `.usage`, `.summary`.
 
     Raises:
         TypeError: `accounts` or `researcher` is of another kind.
-        ValueError: Mode, concurrency or a setting outside its range.
+        ValueError: Mode, concurrency, budget or a setting outside its range.
         StoreError: The database cannot be used.
     """
-    plan = Plan(accounts, researcher, mode, concurrency, store, settings)
+    plan = Plan(accounts, researcher, mode, concurrency, store, settings, budget_usd)
     if plan.blocks:
         engine = await asyncio.to_thread(plan.engine, attended=False)
     else:
@@ -143,14 +150,21 @@ def start(
     concurrency: int | None = None,
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
+    budget_usd: float | None = None,
+    sample: int | None = None,
 ) -> Job:
     """Starts a run on a thread of its own and returns its handle at once.
 
-    The arguments and errors are those of `process`. A script waits for the job at its
-    end, unless it was cancelled.
+    The arguments and errors are those of `process`. With `sample`, so many accounts,
+    spread over the list, are researched first; then the job pauses and asks:
+    `job.estimate()` says what the others will take, `job.resume()` goes on with them. A
+    script waits for the job at its end, unless it was cancelled.
     """
-    plan = Plan(accounts, researcher, mode, concurrency, store, settings)
-    return Job(plan.engine(attended=True), plan, limit=plan.limit)
+    if sample is not None and (type(sample) is not int or sample < 1):
+        raise ValueError(f"sample is {sample!r}; it must be a whole number from 1")
+    plan = Plan(accounts, researcher, mode, concurrency, store, settings, budget_usd)
+    engine = plan.engine(attended=True, sample=sample or 0)
+    return Job(engine, plan, limit=plan.limit)
 
 
 class Job:
@@ -207,6 +221,41 @@ class Job:
         newest = self._newest
         newest._limit = limit
         newest._tell(lambda engine: engine.resize(limit))
+
+    @property
+    def budget_usd(self) -> float | None:
+        """What the job may cost in US dollars in all; set it at any time.
+
+        None is no bound. A job that its budget has stopped goes on with a higher one
+        by `retry(job.unfinished())`.
+
+        Raises:
+            ValueError: Set to what is no amount above 0.
+        """
+        return self._newest.progress.budget_usd
+
+    @budget_usd.setter
+    def budget_usd(self, usd: float | None) -> None:
+        chosen = self._plan.settings.chosen_budget(math.inf if usd is None else usd)
+        self._newest._engine.tally.budget.usd = chosen  # also of a job that has ended
+        self._newest._tell(lambda engine: engine.set_budget(chosen))
+
+    def estimate(self) -> Estimate | None:
+        """Says what the accounts without a result will take, from those that have one.
+
+        None before the first has ended.
+        """
+        now = self._newest.progress
+        return maybe_estimate(
+            self.results(),
+            accounts=now.pending,
+            concurrency=self.concurrency,
+        )
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the researcher noticed about its provider, a sentence each."""
+        return notices_of(self._plan.researcher)
 
     @property
     def progress(self) -> Progress:

@@ -141,6 +141,7 @@ async def compare(
     sample: int = SAMPLE,
     settings: Settings | None = None,
     spend: bool = False,
+    budget_usd: float | None = None,
     on_progress: Callable[[Comparison], object] | None = None,
 ) -> Comparison:
     """Runs a sample of the accounts sequentially, then at each concurrency.
@@ -157,6 +158,7 @@ async def compare(
         sample: How many accounts, spread evenly over the list; 1 or more.
         settings: None reads the environment and `.env`.
         spend: Whether the calls may cost money; `calls` says how many they are.
+        budget_usd: What all runs together may cost; see `process`.
         on_progress: Called after each run, on the loop of the runs, with the
             comparison so far.
 
@@ -165,11 +167,12 @@ async def compare(
 
     Raises:
         TypeError: `concurrency` is a single number, or `sample` none.
-        ValueError: A concurrency or the sample outside its range, no accounts, or a
-            paid researcher without `spend`.
+        ValueError: A concurrency, the sample or the budget outside its range, no
+            accounts, or a paid researcher without `spend`.
         StopRun: A run could not go on; there is nothing to compare.
     """
     settings = settings or Settings()
+    left = settings.chosen_budget(budget_usd)
     several = map(settings.check_concurrency, _several(concurrency))
     levels = sorted({1, *several})
     number = calls(accounts, concurrency=concurrency, sample=sample)
@@ -178,7 +181,10 @@ async def compare(
     pause = BATCH_PAUSE_SECONDS * _time_scale(researcher)
     runs: dict[int, Run] = {}
     for level in levels:
-        runs[level] = await _measured(chosen, researcher, level, settings)
+        if left <= 0:
+            raise StopRun(f"The budget is spent before the run at concurrency {level}")
+        runs[level] = await _measured(chosen, researcher, level, settings, left)
+        left -= runs[level].summary.cost_usd
         comparison = Comparison(frame=_comparison_frame(runs, pause=pause))
         if on_progress is not None:
             on_progress(comparison)
@@ -342,7 +348,11 @@ def _time_scale(researcher: Researcher) -> float:
 
 
 async def _measured(
-    accounts: Accounts, researcher: Researcher, concurrency: int, settings: Settings
+    accounts: Accounts,
+    researcher: Researcher,
+    concurrency: int,
+    settings: Settings,
+    budget_usd: float | None = None,
 ) -> Run:
     run = await process(
         accounts,
@@ -351,6 +361,7 @@ async def _measured(
         concurrency=concurrency,
         store="memory",
         settings=settings,
+        budget_usd=budget_usd,
     )
     if (reason := run.summary.stopped) is not None:
         raise StopRun(f"The run at concurrency {concurrency} was stopped: {reason}")

@@ -46,7 +46,14 @@ from sdr_kit.store import AnyStore
 from sdr_kit.tally import Tally
 from sdr_kit.watch import Watch
 from sdr_kit.words import counted, duration
-from sdr_kit.worker import Researcher, RetryPolicy, Work, attempt, caller
+from sdr_kit.worker import (
+    Researcher,
+    RetryPolicy,
+    Work,
+    attempt,
+    caller,
+    notices_of,
+)
 from sdr_kit.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -71,6 +78,9 @@ class Engine:
         spent: What those cost in US dollars, by position, where it is known.
         attended: Whether somebody can answer when the run pauses by itself to ask;
             if not, it stops instead.
+        sample: So many accounts are researched first; then the run pauses and asks.
+            0 is no sample.
+        budget_usd: What the job may cost in all, where `so_far` does not say.
         rng: Where the jitter of the waits comes from.
     """
 
@@ -84,6 +94,8 @@ class Engine:
         store: AnyStore,
         job_id: int,
         attended: bool,
+        sample: int = 0,
+        budget_usd: float = math.inf,
         so_far: Tally | None = None,
         tried: Tried = NOTHING_TRIED,
         spent: Mapping[int, float] = NOTHING_SPENT,
@@ -94,10 +106,13 @@ class Engine:
             maximum=settings.retry_max_seconds,
             rng=rng or random.Random(),  # noqa: S311 (jitter, not a secret)
         )
-        self.tally = so_far or Tally(total=len(accounts), slots=limit)
+        self.tally = so_far or Tally(
+            total=len(accounts), slots=limit, budget_usd=budget_usd
+        )
         self.at_work: dict[int, Work] = {}  # by position
         self._watch = Watch(self.at_work, timeout=settings.account_timeout_seconds)
-        self._accounts = accounts
+        self._accounts = accounts[:sample] if sample else accounts
+        self._others = accounts[sample:] if sample else ()  # once somebody agrees
         self._researcher = researcher
         self._call = caller(researcher)
         self._job_id = job_id
@@ -115,7 +130,7 @@ class Engine:
         )
         self._tried = tried
         self._spent_before = dict(spent)  # until the account comes up again
-        self._feed = Feed(accounts, now=0.0, tried=tried)
+        self._feed = Feed(self._accounts, now=0.0, tried=tried)
         self._left_alone = self.tally.pending - len(accounts)  # pending, and not ours
         self._end: tuple[State, str | None] | None = None  # how it is to end, and why
         self._ended_at: float | None = None
@@ -164,13 +179,18 @@ class Engine:
             eta_seconds=60 * left / rate if rate and state == "running" else None,
             blocked_seconds=self._watch.blocked_seconds,
             cost_usd=self.tally.cost_usd,
+            budget_usd=self.tally.budget.usd if self.tally.budget.bounded else None,
         )
 
     def summary(self) -> RunSummary:
         """Says what the run has come to."""
         now = self.progress()
         stopped = None if now.state == "finished" else now.reason
-        return self.tally.summary(seconds=now.seconds, stopped=stopped)
+        return self.tally.summary(
+            seconds=now.seconds,
+            stopped=stopped,
+            notices=notices_of(self._researcher),
+        )
 
     # Requests: on the run's loop.
 
@@ -179,6 +199,12 @@ class Engine:
         logger.info("resized job=%d limit=%d", self._job_id, limit)
         self._gate.resize(limit)
         self._slots_changed()
+        self._pump()
+
+    def set_budget(self, usd: float) -> None:
+        """Changes what the job may cost in all."""
+        logger.info("budget job=%d usd=%g", self._job_id, usd)
+        self.tally.budget.usd = usd
         self._pump()
 
     def pause(self) -> None:
@@ -194,6 +220,7 @@ class Engine:
         self._feed.forgive(self._clock())
         self._slots_changed()
         self._pump()
+        self._settle()
 
     def cancel(self) -> None:
         """Ends the run; accounts in flight return to pending."""
@@ -253,7 +280,7 @@ class Engine:
         self._began = now - self.tally.seconds
         self._feed = Feed(self._accounts, now=now, tried=self._tried)
         self._slots_changed()  # it may have been paused before it began
-        logger.info("started job=%d accounts=%d", self._job_id, len(self._accounts))
+        logger.info("started job=%d accounts=%d", self._job_id, self.tally.total)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._writer.run(), name="writer")
@@ -301,6 +328,8 @@ class Engine:
             return None
         now = self._clock()
         wait = self._gate.wait(now)
+        if wait == 0 and not self._has_money():
+            return None
         if wait == 0:
             work = self._feed.maybe_next(now)
             if work is not None:
@@ -315,6 +344,18 @@ class Engine:
         if wait < math.inf:
             self._wake_at(now + wait)
         return None
+
+    def _has_money(self) -> bool:
+        """Whether the budget has room for one more, if there is one.
+
+        When it has none although nothing is under way, the run ends.
+        """
+        budget = self.tally.budget
+        if budget.allows(len(self.at_work)) or self._feed.empty:
+            return True
+        if not self.at_work:
+            self._close("stopped", budget.reason)
+        return False
 
     def _wake_at(self, when: float) -> None:
         if self._wake is not None:
@@ -478,10 +519,25 @@ class Engine:
 
     def _settle(self) -> None:
         """Ends the run when nothing is in flight and nothing will be."""
-        if not self._workers and (self._feed.empty or self._gate.closed):
-            if not self._gate.closed:
-                self._give_up_parked()
+        if self._workers or not (self._feed.empty or self._gate.closed):
+            return
+        if not self._gate.closed:
+            self._give_up_parked()
+        if self._others and not self._gate.closed:
+            self._ask_about_the_others()
+        else:
             self._done.set()
+
+    def _ask_about_the_others(self) -> None:
+        """Pauses once the sample is in the store, and nothing else is asked."""
+        if self._in_flight or self._gate.question is not None:
+            return
+        self._feed.extend(self._others)
+        tried = counted(len(self._accounts), "account")
+        left = counted(len(self._others), "account")
+        self._others = ()
+        self._gate.ask(f"A sample of {tried} is done. Go on with the other {left}?")
+        self._slots_changed()
 
     def _committed(
         self, attempts: Sequence[Attempt], outcomes: Sequence[Outcome]
@@ -491,6 +547,8 @@ class Engine:
         if self._starved:
             self._starved = False
             self._pump()
+        if self._others:
+            self._settle()
 
     def _slots_changed(self) -> None:
         slots = 0 if self._gate.paused else self._gate.limit

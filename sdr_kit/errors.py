@@ -23,12 +23,12 @@ import re
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Self, TypeVar
 
-from sdr_kit.account import RAW_CHARACTERS, ErrorKind, RateLimits, Usage
+from sdr_kit.account import RAW_CHARACTERS, ErrorKind, RateLimits, Research, Usage
 
 _Value = TypeVar("_Value")
 MESSAGE_LIMIT = 500  # characters; an error page of a proxy can be a megabyte
@@ -42,12 +42,14 @@ class SdrKitError(Exception):
         limits: What the provider says remains, when it says so.
         request_id: What the provider calls the request, for its support.
         raw: An answer that could not be used, as it came.
+        found: What was found before it failed.
     """
 
     usage: Usage | None = None
     limits: RateLimits | None = None
     request_id: str | None = None
     raw: str | None = None
+    found: Research | None = None
 
     def about(
         self,
@@ -56,15 +58,20 @@ class SdrKitError(Exception):
         limits: RateLimits | None = None,
         request_id: str | None = None,
         raw: str | None = None,
+        found: Research | None = None,
     ) -> Self:
         """Adds what is known about the failed call, and gives the error back.
 
-        `raw` is cut at `RAW_CHARACTERS`. What is None leaves in place what was there.
+        `raw` is cut at `RAW_CHARACTERS`. Of `found` the columns, the scores and the
+        evidence are kept; what the call took is said by `usage`. What is None leaves in
+        place what was there.
         """
         self.usage = self.usage if usage is None else usage
         self.limits = self.limits if limits is None else limits
         self.request_id = self.request_id if request_id is None else request_id
         self.raw = self.raw if raw is None else raw[:RAW_CHARACTERS]
+        if found is not None:
+            self.found = replace(found.without_call(), cost_usd=None)
         return self
 
 
@@ -118,6 +125,7 @@ class Verdict:
         limits: What the provider says remains.
         request_id: What the provider calls the request.
         raw: An answer that could not be used.
+        found: What was found all the same.
     """
 
     kind: ErrorKind
@@ -128,6 +136,7 @@ class Verdict:
     limits: RateLimits | None = None
     request_id: str | None = None
     raw: str | None = None
+    found: Research | None = None
 
 
 _OWN: tuple[tuple[type[SdrKitError], ErrorKind], ...] = (
@@ -214,6 +223,7 @@ def classify(error: BaseException) -> Verdict:
         limits=_known(error, RateLimits, "limits"),
         request_id=_known(error, str, "request_id"),
         raw=_known(error, str, "raw"),
+        found=_known(error, Research, "found"),
     )
 
 

@@ -46,6 +46,11 @@ class Feed:
                 )
                 self.put_back(work, due=now)
 
+    def extend(self, accounts: Sequence[Account]) -> None:
+        """Takes more untouched accounts, behind those it has."""
+        self._untouched = itertools.chain(self._untouched, accounts)
+        self._left += len(accounts)
+
     @property
     def empty(self) -> bool:
         """Whether nothing is left to hand out, but for what is parked."""

@@ -182,6 +182,11 @@ class Gate:
         elif outcome == "transient":
             self._failed(now, retry_after, message, current=current)
 
+    def ask(self, question: str) -> None:
+        """Pauses until `resume`, which is the answer."""
+        self.question = question
+        self.paused = True
+
     def resize(self, limit: int) -> None:
         """Changes how many may run at once; what runs above it finishes."""
         self.limit = limit
@@ -281,7 +286,7 @@ class Gate:
 
     def _ask_when_too_long(self, hold: Hold, now: float, message: str) -> None:
         if hold.until - hold.since > self._max_hold:
-            self._ask(
+            self.ask(
                 f"The provider has not taken a call for {now - hold.since:.0f} s and "
                 f"the next try would be in {hold.until - now:.0f} s, past the "
                 f"{self._max_hold:.0f} s of MAX_HOLD_SECONDS. The last failure: "
@@ -301,10 +306,6 @@ class Gate:
         if not gist or gist in self._tolerated:
             return
         if self._same_failure[1] >= SAME_FAILURES:
-            self._ask(
+            self.ask(
                 f"{SAME_FAILURES} accounts in a row failed in the same way: {message}"
             )
-
-    def _ask(self, question: str) -> None:
-        self.question = question
-        self.paused = True

@@ -19,6 +19,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._outcomes: dict[int, dict[int, Outcome]] = {}
         self._attempts: dict[int, list[Attempt]] = {}
+        self._fingerprints: dict[int, str | None] = {}
         self._edits: dict[str, Edit] = {}
         self._lock = threading.Lock()  # the panel reads while a run writes
 
@@ -34,12 +35,14 @@ class MemoryStore:
         *,
         researcher: str,  # noqa: ARG002
         concurrency: int,  # noqa: ARG002
+        fingerprint: str | None = None,
     ) -> int:
         """Gives the number of a new job."""
         with self._lock:
             job_id = len(self._outcomes) + 1
             self._outcomes[job_id] = {}
             self._attempts[job_id] = []
+            self._fingerprints[job_id] = fingerprint
         return job_id
 
     def end_job(
@@ -107,6 +110,19 @@ class MemoryStore:
             and (status is None or outcome.status == status)
         ]
         return chosen[:limit]
+
+    def latest(self, fingerprint: str, *, limit: int) -> list[Outcome]:
+        """Gives how the last accounts ended that a researcher was asked about."""
+        with self._lock:
+            known = dict(self._outcomes)
+        same = [job for job in known if self._fingerprints[job] == fingerprint]
+        return [
+            outcome
+            for job in reversed(same)
+            for outcome in sorted(
+                known[job].values(), key=lambda each: each.finished, reverse=True
+            )
+        ][:limit]
 
     def statuses(self, job_id: int) -> dict[int, Status]:
         """Gives which accounts have ended, and how, by position."""

@@ -6,14 +6,14 @@ import operator
 import threading
 from collections.abc import Iterable, Set
 
-from sdr_kit.account import Edit
+from sdr_kit.account import Account, Edit
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.engine import Engine
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.tally import Tally
-from sdr_kit.worker import Researcher, check_researcher
+from sdr_kit.worker import Researcher, check_researcher, fingerprint_of
 
 
 class Plan:
@@ -27,11 +27,13 @@ class Plan:
         concurrency: int | None,
         store: AnyStore | str | None,
         settings: Settings | None,
+        budget_usd: float | None = None,
     ) -> None:
         self.accounts = check_accounts(accounts)
         self.researcher = check_researcher(researcher)
         self.settings = settings or Settings()
         self.limit = self.settings.chosen_concurrency(mode, concurrency)
+        self.budget_usd = self.settings.chosen_budget(budget_usd)
         self._where = store
         self.store: AnyStore
         self.job_id = 0
@@ -49,21 +51,33 @@ class Plan:
         name = name or getattr(self.researcher, "__name__", None)
         return str(name or type(self.researcher).__name__)
 
-    def engine(self, *, attended: bool) -> Engine:
-        """Notes the job in the store and gives what will run it."""
+    def engine(self, *, attended: bool, sample: int = 0) -> Engine:
+        """Notes the job in the store and gives what will run it.
+
+        Args:
+            attended: See `Engine`.
+            sample: So many accounts, spread over the list, come first, and the run asks
+                before it goes on with the others; 0 is none.
+        """
         rows = tuple(self.accounts)
         self.store = open_store(self._where, self.settings)
         self.job_id = self.store.create_job(
-            rows, researcher=self.researcher_name, concurrency=self.limit
-        )
-        return Engine(
             rows,
+            researcher=self.researcher_name,
+            concurrency=self.limit,
+            fingerprint=fingerprint_of(self.researcher),
+        )
+        sample = min(sample, len(rows))
+        return Engine(
+            _sample_first(rows, sample),
             self.researcher,
             limit=self.limit,
             settings=self.settings,
             store=self.store,
             job_id=self.job_id,
             attended=attended,
+            sample=sample,
+            budget_usd=self.budget_usd,
         )
 
     def engine_for_retry(
@@ -113,6 +127,13 @@ class Plan:
                     f"the account at position {place} is completed; only failed and "
                     "unfinished ones are retried"
                 )
+
+
+def _sample_first(rows: tuple[Account, ...], sample: int) -> tuple[Account, ...]:
+    """Moves a sample to the front: lists are sorted, and their first rows alike."""
+    chosen = {number * len(rows) // sample for number in range(sample)}
+    others = (row for place, row in enumerate(rows) if place not in chosen)
+    return (*(rows[place] for place in sorted(chosen)), *others)
 
 
 def edits_by_position(accounts: Accounts, store: AnyStore) -> dict[int, Edit]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sdr_kit.account import Usage
-from sdr_kit.words import duration
+from sdr_kit.words import dollars, duration
 
 State = Literal[
     "running", "held", "paused", "finished", "stopped", "cancelled", "crashed"
@@ -36,8 +36,8 @@ class Progress:
 
     Attributes:
         state: `running`, `held` (the provider refuses or is down), `paused`, or how
-            it ended: `finished`, `stopped` (no account could succeed), `cancelled`,
-            `crashed` (a bug).
+            it ended: `finished`, `stopped` (no account could succeed, or the budget is
+            reached), `cancelled`, `crashed` (a bug).
         reason: Why it is held, paused by itself, stopped or crashed; else None.
         total: Accounts in the run.
         completed: Accounts with research.
@@ -55,6 +55,7 @@ class Progress:
             (an `async def` that calls `time.sleep`), also while it is, measured up to
             0.1 s too short; 0.0 when that is never more than half a second.
         cost_usd: What all attempts so far cost, where the researcher says so.
+        budget_usd: What the job may cost in all; None is no bound.
     """
 
     state: State
@@ -73,6 +74,16 @@ class Progress:
     eta_seconds: float | None
     blocked_seconds: float = 0.0
     cost_usd: float = 0.0
+    budget_usd: float | None = None
+
+    @property
+    def projected_cost_usd(self) -> float | None:
+        """What the whole list will have cost at this rate; None before any cost."""
+        return (
+            self.cost_usd / self.done * self.total
+            if self.done and self.cost_usd
+            else None
+        )
 
     @property
     def held(self) -> bool:
@@ -109,6 +120,7 @@ class RunSummary:
         cost_usd: What all attempts cost, failed ones too, where the researcher says so.
         stopped: Why the run ended early; None when it did not.
         usage: What all attempts took: tokens, searches, and their cost.
+        notices: What the researcher noticed about its provider, a sentence each.
     """
 
     total: int
@@ -124,6 +136,7 @@ class RunSummary:
     cost_usd: float
     stopped: str | None = None
     usage: Usage = field(default_factory=Usage)
+    notices: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = (
@@ -132,7 +145,11 @@ class RunSummary:
             f"({self.accounts_per_minute:,.0f} a minute"
         )
         text += f", {self.speedup:.1f}× one by one)" if self.speedup > 1.05 else ")"
-        return f"{text}. Stopped early: {self.stopped}" if self.stopped else text
+        if self.cost_usd:
+            text += f", for {dollars(self.cost_usd)}"
+        if self.stopped:
+            text += f". Stopped early: {self.stopped}"
+        return ". ".join([text.rstrip("."), *self.notices]) if self.notices else text
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(str(self))}</p>"

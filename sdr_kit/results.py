@@ -73,9 +73,9 @@ def results_frame(
         `seconds` (float64, of all attempts), `reused` (bool), `tier`,
         `priority_score` (Int64, 1 to 10), the research columns in the order in which
         they first appear, `error_kind`, `error_message`, `cost_usd` (float64, of all
-        attempts, failed ones too). When
-        the source has no column `notes` and a person has written some, `notes` is the
-        very last column.
+        attempts, failed ones too). A failed account has what was found before it
+        failed. When the source has no column `notes` and a person has written some,
+        `notes` is the very last column.
     """
     by_position = {outcome.position: outcome for outcome in outcomes}
     at_work = set(processing)

@@ -8,7 +8,9 @@ upwards, so a notebook in `notebooks/` and a command at the root find the same o
 
 from __future__ import annotations
 
+import math
 import re
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
@@ -92,6 +94,12 @@ class Settings(BaseSettings):
         default=600.0,
         description="How long one attempt at an account may take, whatever it does.",
     )
+    budget_usd: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="What one job may cost in US dollars; unset: no bound.",
+    )
     database_url: str | None = Field(
         default=None,
         repr=False,  # it may hold a password
@@ -149,6 +157,7 @@ class Settings(BaseSettings):
             raise SettingsError(_explain(error)) from None
 
     @field_validator(
+        "budget_usd",
         "openai_api_key",
         "openai_api",
         "openai_prices",
@@ -222,6 +231,23 @@ class Settings(BaseSettings):
                 f"{top} (MAX_CONCURRENCY)"
             )
         return concurrency
+
+    def chosen_budget(self, usd: float | None) -> float:
+        """Gives what a job may cost for what a caller asked; infinity is no bound.
+
+        Args:
+            usd: US dollars above 0, infinity, or None for the settings' budget.
+
+        Raises:
+            ValueError: It is no such amount.
+        """
+        if usd is None:
+            return math.inf if self.budget_usd is None else self.budget_usd
+        if isinstance(usd, bool) or not isinstance(usd, Real) or not usd > 0:
+            raise ValueError(
+                f"budget_usd is {usd!r}; it must be an amount of US dollars above 0"
+            )
+        return float(usd)
 
     @property
     def database(self) -> str:

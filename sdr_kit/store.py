@@ -101,11 +101,22 @@ class Store:
         return str(self.url.database)
 
     def create_job(
-        self, accounts: Sequence[Account], *, researcher: str, concurrency: int
+        self,
+        accounts: Sequence[Account],
+        *,
+        researcher: str,
+        concurrency: int,
+        fingerprint: str | None = None,
     ) -> int:
         """Stores a new job with all its accounts and gives its number.
 
         When the file was deleted meanwhile, it begins a new one.
+
+        Args:
+            accounts: The list.
+            researcher: What the researcher is called.
+            concurrency: How many at once, to begin with.
+            fingerprint: Who answers and what is asked; None when nobody knows.
         """
         job = schema.jobs.insert().values(
             created_at=_now(),
@@ -113,6 +124,7 @@ class Store:
             concurrency=concurrency,
             total=len(accounts),
             state="running",
+            fingerprint=fingerprint,
         )
 
         def create(connection: sa.Connection) -> int:
@@ -237,6 +249,21 @@ class Store:
         if status is not None:
             query = query.where(table.status == status)
         return [schema.outcome_of(row) for row in self._read(query.limit(limit))]
+
+    def latest(self, fingerprint: str, *, limit: int) -> list[Outcome]:
+        """Reads how the last accounts ended that a researcher was asked about.
+
+        Args:
+            fingerprint: Of the researcher; see `create_job`.
+            limit: At most so many, of the newest jobs.
+        """
+        same = sa.select(schema.jobs.c.id).where(
+            schema.jobs.c.fingerprint == fingerprint
+        )
+        table = schema.results.c
+        query = sa.select(schema.results).where(table.job_id.in_(same))
+        query = query.order_by(table.job_id.desc(), table.finished.desc()).limit(limit)
+        return [schema.outcome_of(row) for row in self._read(query)]
 
     def statuses(self, job_id: int) -> dict[int, Status]:
         """Reads which accounts have ended, and how, by position."""

@@ -9,9 +9,11 @@ time between does not count.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Sequence
 
 from sdr_kit.account import Attempt, Outcome, Usage
+from sdr_kit.budget import Budget
 from sdr_kit.progress import History, Rate, RunSummary, SlotMeter
 
 
@@ -21,17 +23,20 @@ class Tally:
     Args:
         total: Accounts in the list.
         slots: How many may run at once, to begin with.
+        budget_usd: What the job may cost in all; infinity is no bound.
 
     Attributes:
         total: Accounts in the list.
+        budget: Its money.
         counts: How many are committed as completed, and as failed.
         seconds: How long the run took, once it has ended.
         history: The run over time.
         usage: What the committed attempts took, failed ones too.
     """
 
-    def __init__(self, *, total: int, slots: int) -> None:
+    def __init__(self, *, total: int, slots: int, budget_usd: float = math.inf) -> None:
         self.total = total
+        self.budget = Budget(budget_usd)
         self.counts = (0, 0)
         self.seconds = 0.0
         self.history = History()
@@ -62,6 +67,7 @@ class Tally:
         """Counts a call of the researcher."""
         self.retries += attempt.number > 1
         self._work_seconds += attempt.seconds
+        self.budget.spend(attempt)
 
     @property
     def cost_usd(self) -> float:
@@ -80,12 +86,14 @@ class Tally:
         (completed, failed), seconds = self.counts, 0.0
         for outcome in outcomes:
             seconds += outcome.seconds
-            completed += outcome.research is not None
-            failed += outcome.research is None
+            completed += outcome.status == "completed"
+            failed += outcome.status == "failed"
         self.counts = (completed, failed)
         self.rate.add(now, accounts=len(outcomes), latency=seconds / len(outcomes))
 
-    def summary(self, *, seconds: float, stopped: str | None) -> RunSummary:
+    def summary(
+        self, *, seconds: float, stopped: str | None, notices: tuple[str, ...]
+    ) -> RunSummary:
         """Says what the run has come to after so many seconds."""
         completed, failed = self.counts
         done = completed + failed
@@ -104,4 +112,5 @@ class Tally:
             cost_usd=self.cost_usd,
             usage=self.usage,
             stopped=stopped,
+            notices=notices,
         )

@@ -92,6 +92,7 @@ class Watch:
             usage=result.usage,
             limits=result.limits,
             request_id=result.request_id,
+            found=result.found,
         )
 
     def _sweep(self) -> None:

@@ -14,3 +14,21 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
+def dollars(usd: float) -> str:
+    """Writes US dollars: `$0.0042`, `$0.42`, `$4.20`, `$38`, `$1,240`."""
+    return f"${_amount(usd, usd)}"
+
+
+def dollars_between(low: float, high: float) -> str:
+    """Writes a range of US dollars, both ends alike: `$38–51`; `$38` when it is one."""
+    ends = [_amount(low, high), _amount(high, high)]
+    return f"${'–'.join(dict.fromkeys(ends))}"
+
+
+def _amount(usd: float, scale: float) -> str:
+    """Writes an amount as exactly as one of that size is worth being written."""
+    if scale >= 20 or usd == 0:
+        return f"{usd:,.0f}"
+    return f"{usd:,.2f}" if scale >= 0.0995 else f"{usd:.2g}"

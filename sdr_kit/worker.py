@@ -51,6 +51,8 @@ class Work:
         task: Who makes it; None when there is none.
         cuts: How often it was cut off because it took too long.
         cut_again: When it is next, if it goes on all the same, on the run's clock.
+        found: What a failed call has found; a later one may say nothing (it was cut
+            off), and it counts all the same.
     """
 
     account: Account
@@ -67,6 +69,7 @@ class Work:
     task: asyncio.Task[None] | None = None
     cuts: int = 0
     cut_again: float = 0.0
+    found: Research | None = None
 
     def attempted(
         self,
@@ -90,6 +93,7 @@ class Work:
         status = message = usage = None
         if isinstance(result, Verdict):
             status, message, usage = result.http_status, result.message, result.usage
+            self.found = result.found or self.found
         elif result is not None:
             usage = result.usage if result.cost_usd is None else result.spent
         if usage is not None:
@@ -118,6 +122,7 @@ class Work:
                 attempts=self.attempts,
                 seconds=self.seconds,
                 finished=finished,
+                research=self.found,
                 error_kind=result.kind,
                 error_message=result.message,
                 cost_usd=self.cost_usd,
@@ -176,6 +181,18 @@ class RetryPolicy:
         if work.retries > self.max_retries:
             return None
         return self.backoff.jittered(work.retries)
+
+
+def fingerprint_of(researcher: Researcher) -> str | None:
+    """Says who answers and what is asked, where the researcher does; else None."""
+    fingerprint = getattr(researcher, "fingerprint", None)
+    return fingerprint if isinstance(fingerprint, str) else None
+
+
+def notices_of(researcher: Researcher) -> tuple[str, ...]:
+    """Gives what the researcher noticed about its provider, a sentence each."""
+    notices = getattr(researcher, "notices", ())
+    return notices if isinstance(notices, tuple) else ()
 
 
 def check_researcher(researcher: Researcher) -> Researcher:

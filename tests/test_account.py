@@ -363,7 +363,6 @@ def test_what_json_can_hold_is_left_as_it_is() -> None:
         ("completed", None, None),
         ("completed", Research(), "permanent"),
         ("completed", None, "permanent"),
-        ("failed", Research(), "permanent"),
         ("failed", None, None),
         ("failed", Research(), None),
     ],

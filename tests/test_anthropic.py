@@ -91,14 +91,14 @@ async def test_it_may_search_first_and_then_reports(
     body = asked(exchange)
     assert body["model"] == "claude-sonnet-5"
     assert body["max_tokens"] > 4_000
-    assert body["system"].startswith(researcher.brief.instructions())
-    question = researcher.brief.question(ACME)
+    assert body["system"].startswith(researcher.briefs[0].instructions())
+    question = researcher.briefs[0].question(ACME)
     assert body["messages"] == [{"role": "user", "content": question}]
     search, report = body["tools"]
     assert search["type"] == "web_search_20250305"
     assert search["max_uses"] == MAX_SEARCHES
     assert report["name"] == TOOL
-    assert report["input_schema"] == researcher.brief.schema()
+    assert report["input_schema"] == researcher.briefs[0].schema()
     assert "tool_choice" not in body  # it would have to report before it searches
 
 

@@ -349,8 +349,9 @@ async def test_what_a_person_has_set_is_kept_whatever_research_says(
 
 
 def test_the_options_are_those_of_the_contract() -> None:
-    options = {"mode", "concurrency", "store", "settings"}
-    for function in (sdr_kit.process, sdr_kit.start):
+    common = {"mode", "concurrency", "store", "settings", "budget_usd"}
+    for function, more in ((sdr_kit.process, set()), (sdr_kit.start, {"sample"})):
+        options = common | more
         parameters = inspect.signature(function).parameters
         assert {"accounts", "researcher", *options} == set(parameters)
         assert all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -70,6 +71,8 @@ class Watched:
         *,
         limit: int,
         store: MemoryStore | None = None,
+        sample: int = 0,
+        budget_usd: float = math.inf,
         **settings: Any,
     ) -> None:
         self.store = store or MemoryStore()
@@ -77,6 +80,7 @@ class Watched:
         self.accounts = tuple(made_up(number))
         self.researcher = researcher
         self.settings = Settings(**{"max_concurrency": 1000, **settings})
+        self.sample, self.budget_usd = sample, budget_usd
         self.engine = self._engine(self.accounts, limit, None)
 
     def reopen(self, positions: range, *, completed: int, limit: int) -> None:
@@ -96,6 +100,8 @@ class Watched:
             store=self.store,
             job_id=self.job_id,
             attended=True,
+            sample=0 if so_far else min(self.sample, len(accounts)),
+            budget_usd=self.budget_usd,
             so_far=so_far,
             tried=self.store.tried(self.job_id),
             rng=random.Random(7),

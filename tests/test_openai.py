@@ -67,9 +67,9 @@ async def test_the_responses_api_searches_and_has_a_strict_schema(
     assert body["tools"] == [{"type": "web_search"}]
     form = body["text"]["format"]
     assert (form["type"], form["strict"]) == ("json_schema", True)
-    assert form["schema"] == researcher.brief.schema()
-    assert body["instructions"] == researcher.brief.instructions()
-    assert body["input"] == researcher.brief.question(ACME)
+    assert form["schema"] == researcher.briefs[0].schema()
+    assert body["instructions"] == researcher.briefs[0].instructions()
+    assert body["input"] == researcher.briefs[0].question(ACME)
 
 
 async def test_chat_completions_have_a_strict_schema_and_are_told_not_to_guess(
@@ -81,12 +81,12 @@ async def test_chat_completions_have_a_strict_schema_and_are_told_not_to_guess(
     body = asked(server.exchanges[0])
     system, user = body["messages"]
     assert system["role"] == "system"
-    assert system["content"].startswith(researcher.brief.instructions())
+    assert system["content"].startswith(researcher.briefs[0].instructions())
     assert "You cannot search the web here" in system["content"]
-    assert user == {"role": "user", "content": researcher.brief.question(ACME)}
+    assert user == {"role": "user", "content": researcher.briefs[0].question(ACME)}
     form = body["response_format"]["json_schema"]
     assert form["strict"] is True
-    assert form["schema"] == researcher.brief.schema()
+    assert form["schema"] == researcher.briefs[0].schema()
     assert "tools" not in body
 
 
@@ -298,7 +298,7 @@ async def test_a_server_that_refuses_a_schema_gets_it_in_words(
         for _ in range(3):
             assert (await researcher(ACME)).tier == "A"
         (notice,) = researcher.notices
-        schema = json.dumps(researcher.brief.schema())
+        schema = json.dumps(researcher.briefs[0].schema())
     assert "it refuses a JSON schema" in notice
     assert caplog.messages == [notice]
     assert len(server.exchanges) == 4
@@ -331,7 +331,7 @@ async def test_a_server_that_ignores_the_schema_is_told_it_in_words_once(
         for _ in range(3):
             assert (await researcher(ACME)).tier == "A"
         (notice,) = researcher.notices
-        schema = json.dumps(researcher.brief.schema())
+        schema = json.dumps(researcher.briefs[0].schema())
     assert "ignores the JSON schema" in notice
     assert caplog.messages == [notice]
     first, again, *later = map(asked, server.exchanges)

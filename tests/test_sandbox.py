@@ -88,7 +88,7 @@ async def test_it_answers_every_brief_and_says_what_the_call_took(brief: str) ->
     assert not [result for result in results if isinstance(result, Exception)]
     assert {result.tier for result in results} == {"A", "B", "C"}
     assert sandbox.requests == 60  # every answer fits at once
-    questions = sandbox.brief.questions
+    questions = sandbox.briefs[0].questions
     for result in results:
         assert set(questions) < set(result.fields)
         assert result.usage.input_tokens > 0

@@ -44,6 +44,7 @@ def test_the_defaults() -> None:
         "processing_concurrency": 5,
         "max_concurrency": 10,
         "auto_max_concurrency": 50,
+        "budget_usd": None,
         "account_delay_ms": 0,
         "max_api_retries": 3,
         "retry_initial_seconds": 1.0,

@@ -42,11 +42,11 @@ def panel(number: int = 5, *, researcher: object = quick, **settings: int) -> Wo
         store="memory",
         settings=Settings(**settings),
     )
-    workbench._researcher.value = researcher
+    workbench._chooser.dropdown.value = researcher
     return workbench
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 40.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
@@ -119,7 +119,7 @@ def test_foreign_text_is_escaped() -> None:
         pd.DataFrame({"company_name": ["<img src=x onerror=alert(1)>", "<b>B</b>"]})
     )
     workbench = Workbench(accounts, researchers={"mine": quick}, store="memory")
-    workbench._researcher.value = quick
+    workbench._chooser.dropdown.value = quick
     ran(workbench)
     for tab in TABS:
         turn_to(workbench, tab)
@@ -324,7 +324,7 @@ def test_no_list_is_loaded_over_a_running_one() -> None:
 def listed(rows: str) -> Workbench:
     accounts = sdr_kit.load_accounts(f"company_name,domain\n{rows}".encode())
     workbench = Workbench(accounts, store="memory", researchers={"mine": quick})
-    workbench._researcher.value = quick
+    workbench._chooser.dropdown.value = quick
     turn_to(workbench, "List")
     return workbench
 
@@ -814,7 +814,7 @@ def test_a_question_is_taken_back_when_it_would_be_another_one() -> None:
     question = workbench._compare_view._question
     for control, trait in (
         (workbench._compare_view._sample, "value"),
-        (workbench._researcher, "index"),
+        (workbench._chooser.dropdown, "index"),
     ):
         workbench._compare_view._go.click()
         assert question.layout.display is None
@@ -831,3 +831,142 @@ def test_a_researcher_that_raises_an_interrupt_fails_its_account_only() -> None:
     workbench = ran(panel(4, researcher=research))
     assert "3 completed" in shown(workbench)
     assert "1 failed" in shown(workbench)
+
+
+class Paid:
+    """A researcher that costs a cent an account."""
+
+    name = "paid"
+    paid = True
+    fingerprint = "paid|model"
+    notices: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    async def __call__(self, account: Account) -> dict[str, object]:
+        self.calls.append(account.position)
+        await asyncio.sleep(0.01)
+        return {"summary": "a company", "cost_usd": 0.01}
+
+
+def test_a_first_paid_run_tries_a_sample_and_asks_what_to_do() -> None:
+    workbench = panel(50, researcher=(paid := Paid()), processing_concurrency=5)
+    workbench._run.click()
+    until(lambda: "Resume" in workbench._notice.value)
+    assert len(paid.calls) == 10
+    assert "A sample of 10 accounts is done" in workbench._notice.value
+    assert "40 accounts, about $0.40, about " in workbench._notice.value
+    assert "$0.10 spent, about $0.50 in all" in workbench._progress.value
+    workbench._slider.value = 10
+    until(lambda: " at 10." in workbench._notice.value)
+    workbench._pause.click()
+    drawn_to_the_end(workbench)
+    assert sorted(paid.calls) == list(range(50))
+    assert "$0.50 spent" in workbench._progress.value
+    assert "in all" not in workbench._progress.value
+
+
+def test_a_later_paid_run_says_beforehand_what_it_will_cost() -> None:
+    workbench = panel(5, researcher=(paid := Paid()))
+    ran(workbench)
+    workbench._run.click()
+    assert workbench._question.visible
+    assert "5 accounts, about $0.05, about " in shown(workbench._question)
+    assert "as 5 accounts researched earlier took" in shown(workbench._question)
+    workbench._slider.value = 2
+    assert " at 2 (" in shown(workbench._question)
+    workbench._mode.value = "Sequential"
+    assert " at 1 (" in shown(workbench._question)
+    assert len(paid.calls) == 5
+    workbench._question._yes.click()
+    drawn_to_the_end(workbench)
+    assert len(paid.calls) == 10
+    assert not workbench._question.visible
+
+
+def test_the_question_of_a_paid_run_goes_with_its_subject() -> None:
+    workbench = ran(panel(5, researcher=Paid()))
+    workbench._run.click()
+    workbench._chooser.dropdown.index = 0  # the sandbox
+    assert not workbench._question.visible
+    workbench._chooser.dropdown.index = 1
+    assert not workbench._question.visible
+    workbench._run.click()
+    workbench._question._no.click()
+    workbench._slider.value = 3
+    assert not workbench._question.visible
+
+
+def test_a_budget_stops_the_run_and_a_higher_one_lets_it_go_on() -> None:
+    workbench = panel(9, researcher=(paid := Paid()), processing_concurrency=2)
+    workbench._chooser._budget.value = "$0.05"
+    ran(workbench)
+    assert len(paid.calls) == 5
+    assert "of $0.05 spent" in workbench._progress.value
+    assert "Raise the budget to go on" in workbench._notice.value
+    workbench._chooser._budget.value = ""
+    workbench._continue.click()
+    drawn_to_the_end(workbench)
+    assert sorted(paid.calls) == list(range(9))
+
+
+@pytest.mark.parametrize("wrong", ["much", "-1", "0", "1e999x", "nan"])
+def test_a_budget_that_is_no_amount_is_refused(wrong: str) -> None:
+    workbench = panel(3, researcher=(paid := Paid()))
+    workbench._chooser._budget.value = wrong
+    assert "is no amount of US dollars" in workbench._problem.value
+    workbench._run.click()
+    assert "is no amount of US dollars" in workbench._problem.value
+    assert not paid.calls
+
+
+def test_the_budget_of_the_settings_stands_in_the_field_and_may_be_taken_out() -> None:
+    workbench = panel(9, researcher=Paid(), budget_usd=1)
+    assert workbench._chooser._budget.value == "1"
+    workbench._chooser._budget.value = ""
+    ran(workbench)
+    assert workbench.job is not None
+    assert workbench.job.budget_usd is None
+
+
+def test_a_budget_changes_during_the_run() -> None:
+    workbench = panel(200, researcher=Paid(), processing_concurrency=1)
+    workbench._chooser._budget.value = "100"
+    workbench._run.click()
+    until(lambda: "Resume" in workbench._notice.value)
+    workbench._chooser._budget.value = "0.2"
+    workbench._pause.click()
+    drawn_to_the_end(workbench)
+    assert workbench.job is not None
+    assert workbench.job.progress.cost_usd == pytest.approx(0.2)
+
+
+def test_providers_with_a_key_are_offered_with_a_brief() -> None:
+    settings = Settings(openai_api_key="sk-test", anthropic_api_key="sk-ant-test")
+    workbench = Workbench(
+        made_up(3), researchers={"mine": quick}, store="memory", settings=settings
+    )
+    chooser = workbench._chooser
+    assert list(chooser.dropdown.options)[1:] == [
+        *("OpenAI gpt-5-mini", "Anthropic claude-sonnet-5", "mine")
+    ]
+    chooser.dropdown.label = "OpenAI gpt-5-mini"
+    chooser._brief.value = "workforce-identity"
+    chosen = chooser.researcher
+    assert chosen.briefs[0].name == "workforce-identity"  # type: ignore[attr-defined]
+    assert chooser.researcher is chosen
+    assert chooser._brief.layout.display is None
+    chooser.dropdown.label = "mine"
+    assert chooser._brief.layout.display == "none"
+    chooser.dropdown.index = 0
+    assert chooser._budget.layout.display == "none"  # it costs nothing
+
+
+def test_what_the_researcher_noticed_is_on_the_panel() -> None:
+    paid = Paid()
+    paid.notices = ("paid: it ignores <the> schema",)
+    workbench = ran(panel(3, researcher=paid))
+    assert "it ignores &lt;the&gt; schema" in workbench._notice.value
+    assert workbench.job is not None
+    assert "it ignores <the> schema" in str(workbench.job.wait().summary)

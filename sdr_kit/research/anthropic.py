@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from sdr_kit.research.brief import Brief
 from sdr_kit.research.endpoint import endpoint
 from sdr_kit.research.messages import VERSION, Messages
 from sdr_kit.research.provider import ProviderResearcher, Way
+from sdr_kit.research.together import BriefLike
 from sdr_kit.settings import Settings
 
 HOST = "api.anthropic.com"
@@ -22,7 +21,9 @@ class AnthropicResearcher(ProviderResearcher):
     of how many at once: the run does and has.
 
     Args:
-        brief: What is asked: the name of a brief, a TOML file, or a `Brief`.
+        brief: What is asked: the name of a brief, a TOML file, or a `Brief`. Of several
+            the columns are called `<brief>.<field>`, each is a request, and the tier is
+            the best one.
         api_key: The key; None takes `ANTHROPIC_API_KEY` of the settings. Only Anthropic
             itself must have one.
         base_url: Where the API is (`https://api.anthropic.com`); None takes
@@ -35,13 +36,13 @@ class AnthropicResearcher(ProviderResearcher):
 
     Raises:
         SettingsError: There is no key where one is needed, or it cannot be one; or
-            `base_url` is not an http(s) address without a password in it; or the brief
-            or the prices cannot be read.
+            `base_url` is not an http(s) address without a password in it; or a brief
+            or the prices cannot be read, or two briefs have the same name.
     """
 
     def __init__(
         self,
-        brief: str | Path | Brief = "general",
+        brief: BriefLike | Sequence[BriefLike] = "general",
         *,
         api_key: str | None = None,
         base_url: str | None = None,

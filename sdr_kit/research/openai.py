@@ -10,19 +10,18 @@ words.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from sdr_kit.errors import SettingsError
-from sdr_kit.research.brief import Brief
 from sdr_kit.research.chat import Chat
 from sdr_kit.research.endpoint import endpoint
 from sdr_kit.research.failures import Refused
 from sdr_kit.research.provider import ProviderResearcher, Way
 from sdr_kit.research.reply import Format
 from sdr_kit.research.responses import Responses
+from sdr_kit.research.together import BriefLike
 from sdr_kit.settings import Settings
 
 HOST = "api.openai.com"
@@ -47,7 +46,9 @@ class OpenAIResearcher(ProviderResearcher):
     does and has. With `chat` nothing is searched, unless the model does so by itself.
 
     Args:
-        brief: What is asked: the name of a brief, a TOML file, or a `Brief`.
+        brief: What is asked: the name of a brief, a TOML file, or a `Brief`. Of several
+            the columns are called `<brief>.<field>`, each is a request, and the tier is
+            the best one.
         api_key: The provider's key; None takes `OPENAI_API_KEY` of the settings. Only
             OpenAI itself must have one.
         base_url: Where the API is, with its version (`https://api.openai.com/v1`,
@@ -62,13 +63,14 @@ class OpenAIResearcher(ProviderResearcher):
 
     Raises:
         SettingsError: There is no key where one is needed, or it cannot be one; or
-            `base_url` is not an http(s) address without a password in it; or the brief
-            or the prices cannot be read; or `api` is another.
+            `base_url` is not an http(s) address without a password in it; or a brief
+            or the prices cannot be read, or two briefs have the same name; or `api` is
+            another.
     """
 
     def __init__(
         self,
-        brief: str | Path | Brief = "general",
+        brief: BriefLike | Sequence[BriefLike] = "general",
         *,
         api_key: str | None = None,
         base_url: str | None = None,

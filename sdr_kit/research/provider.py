@@ -17,10 +17,10 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import httpx
@@ -35,6 +35,7 @@ from sdr_kit.research.failures import Failures, Refused, document, request_id_of
 from sdr_kit.research.http import BodyTooLarge, open_client
 from sdr_kit.research.rate_headers import maybe_limits
 from sdr_kit.research.reply import JSON_ONLY, NOTHING, Ask, Format, Reply
+from sdr_kit.research.together import BriefLike, Together, loaded
 
 MAX_RESUMES = 5  # of a turn that pauses; each is a request that costs
 
@@ -82,7 +83,7 @@ class ProviderResearcher(ReadyMadeResearcher):
     """Base of the researchers that ask a model; a subclass says where and how.
 
     Attributes:
-        brief: What is asked.
+        briefs: What is asked; of several, one after another.
         model: Who is asked.
         paid: Whether its answers cost money: not on this machine, unless there are
             prices for it (it may pass them on to somebody).
@@ -93,20 +94,21 @@ class ProviderResearcher(ReadyMadeResearcher):
     def __init__(
         self,
         *,
-        brief: str | Path | Brief,
+        brief: BriefLike | Sequence[BriefLike],
         endpoint: Endpoint,
         way: Way,
         timeout_seconds: float,
     ) -> None:
         super().__init__()
-        self.brief = brief if isinstance(brief, Brief) else Brief.load(brief)
+        self.briefs = loaded(brief)
         self.model = endpoint.model
         self.paid = endpoint.prices is not None or not endpoint.is_local
         self.notices: tuple[str, ...] = ()
         self._endpoint = endpoint
         self._failures = Failures(self.name, endpoint)
-        self._instructions = self.brief.instructions()
-        self._schema = self.brief.schema()
+        self._instructions = {each.name: each.instructions() for each in self.briefs}
+        self._schemas = {each.name: each.schema() for each in self.briefs}
+        self._together = Together(self.briefs)
         self._first_way = self._way = way
         self._timeout_seconds = timeout_seconds
         self._answered = False  # since it was opened, whatever it said
@@ -116,17 +118,22 @@ class ProviderResearcher(ReadyMadeResearcher):
     @property
     def fingerprint(self) -> str:
         """Who answers and what is asked: results of equal ones can stand for others."""
-        asked = (self._first_way.format.path, self.brief.fingerprint)
+        asked = [
+            self._first_way.format.path,
+            *(each.fingerprint for each in self.briefs),
+        ]
         return "|".join((type(self).__name__, self.model, self._endpoint.host, *asked))
 
     def __repr__(self) -> str:
+        names = [each.name for each in self.briefs]
+        asked = names if names[1:] else names[0]
         return (
-            f"{type(self).__name__}(brief={self.brief.name!r}, model={self.model!r}, "
+            f"{type(self).__name__}(brief={asked!r}, model={self.model!r}, "
             f"base_url={self._endpoint.url!r})"
         )
 
     async def __call__(self, account: Account) -> Research:
-        """Researches one account.
+        """Researches one account, with one request at a time.
 
         Returns:
             What was found, with its evidence, what the call took, what remains of the
@@ -143,11 +150,13 @@ class ProviderResearcher(ReadyMadeResearcher):
         self._check_open()
         call = Call()
         try:
-            found = await self._research(account, call)
+            found = await self._found(account, call)
         except SdrKitError as error:
             error.about(**call.known())
             raise
         except asyncio.CancelledError as error:
+            if len(self.briefs) > 1:  # its next attempt will say what this one took
+                raise
             # In its second request, perhaps: the first has been paid for.
             raise error from Transient("it was cut off").about(**call.known())
         return replace(
@@ -156,6 +165,7 @@ class ProviderResearcher(ReadyMadeResearcher):
 
     async def _open(self) -> None:
         self._way, self._answered = self._first_way, False
+        self._together.forgive()
         self.notices = ()
         if self.paid and self._endpoint.prices is None:
             self._notice(
@@ -184,21 +194,27 @@ class ProviderResearcher(ReadyMadeResearcher):
         del tried, taken
         return "it is asked in another way from now on"
 
-    async def _research(self, account: Account, call: Call) -> Research:
-        way, request, reply = await self._first_reply(account, call)
+    async def _found(self, account: Account, call: Call) -> Research:
+        if len(self.briefs) == 1:
+            return await self._research(self.briefs[0], account, call)
+        ask = partial(self._research, account=account, call=call)
+        return await self._together.research(account, ask, call)
+
+    async def _research(self, brief: Brief, account: Account, call: Call) -> Research:
+        way, request, reply = await self._first_reply(brief, account, call)
         try:
-            return self._read(way, reply)
+            return self._read(brief, way, reply)
         except AnswerError as unfit:
-            wish = self.brief.repair(unfit.detail)
+            wish = brief.repair(unfit.detail)
         if self._way.spelled_out and not way.spelled_out:  # it has not seen the form
-            wish += JSON_ONLY + json.dumps(self._schema)
+            wish += JSON_ONLY + json.dumps(self._schemas[brief.name])
         request = way.format.repaired(request, reply, wish)
         try:
             _, reply = await self._talk(way.format, request, call)
         except Refused as refused:
             raise refused.error from refused.error.__cause__
         try:
-            return self._read(way, reply)
+            return self._read(brief, way, reply)
         except AnswerError as error:
             said = self._failures.says(str(error), request_id=call.request_id)
             raise Permanent(said).about(
@@ -206,12 +222,12 @@ class ProviderResearcher(ReadyMadeResearcher):
             ) from error
 
     async def _first_reply(
-        self, account: Account, call: Call
+        self, brief: Brief, account: Account, call: Call
     ) -> tuple[Way, dict[str, object], Reply]:
         """Asks in the way that is known to work, or in others until one does."""
         first = way = self._way
         while True:
-            request = way.format.request(self._ask(account, way))
+            request = way.format.request(self._ask(brief, account, way))
             try:
                 request, reply = await self._talk(way.format, request, call)
             except Refused as refused:
@@ -226,23 +242,23 @@ class ProviderResearcher(ReadyMadeResearcher):
                 self._notice(self._explained(first, way))
             return way, request, reply
 
-    def _ask(self, account: Account, way: Way) -> Ask:
+    def _ask(self, brief: Brief, account: Account, way: Way) -> Ask:
         return Ask(
             model=self.model,
-            instructions=self._instructions,
-            question=self.brief.question(account),
-            schema=self._schema,
+            instructions=self._instructions[brief.name],
+            question=brief.question(account),
+            schema=self._schemas[brief.name],
             strict=way.strict,
             spelled_out=way.spelled_out,
         )
 
-    def _read(self, way: Way, reply: Reply) -> Research:
+    def _read(self, brief: Brief, way: Way, reply: Reply) -> Research:
         text = reply.text.strip()
         if thoughts := _THOUGHTS.match(text):
             text = text[thoughts.end() :].strip()
         if way.strict and text and not (text[0] == "{" and text[-1] == "}"):
             self._schema_ignored()
-        return self.brief.read(text, at=datetime.now(UTC))
+        return brief.read(text, at=datetime.now(UTC))
 
     def _schema_ignored(self) -> None:
         if not self._way.spelled_out:
@@ -317,8 +333,10 @@ class ProviderResearcher(ReadyMadeResearcher):
             said = self._failures.says(f"{type(error).__name__}: {error}")
             if isinstance(error, BodyTooLarge):
                 raise Permanent(said) from error
-            if isinstance(error, httpx.DecodingError) or call.usage != NOTHING:
-                raise Transient(said) from error  # it carries the usage
+            carries = call.usage != NOTHING or len(self.briefs) > 1
+            if isinstance(error, httpx.DecodingError) or carries:
+                # It carries the usage, and what was found.
+                raise Transient(said) from error
             raise
 
     def _with_cost(self, reply: Reply) -> Usage:

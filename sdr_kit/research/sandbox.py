@@ -9,12 +9,11 @@ a key and without a cent.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from sdr_kit.account import Account, Research
 from sdr_kit.errors import SdrKitError
-from sdr_kit.research.brief import Brief
 from sdr_kit.research.client import ReadyMadeResearcher
 from sdr_kit.research.openai import OpenAIResearcher
 from sdr_kit.research.sandbox_server import (
@@ -24,6 +23,7 @@ from sdr_kit.research.sandbox_server import (
     SandboxOptions,
     SandboxServer,
 )
+from sdr_kit.research.together import BriefLike, Together, loaded
 from sdr_kit.settings import Settings
 
 
@@ -33,7 +33,9 @@ class Sandbox(ReadyMadeResearcher):
     All times are in seconds and are multiplied by `time_scale`.
 
     Args:
-        brief: What is asked: the name of a brief, a TOML file, or a `Brief`.
+        brief: What is asked: the name of a brief, a TOML file, or a `Brief`. Of several
+            the columns are called `<brief>.<field>`, each is a request, and the tier is
+            the best one.
         latency: Mean time an answer takes, 0 to 600 s.
         sigma: Shape of its lognormal distribution, 0 (always the mean) to 3.
         time_scale: Shrinks or stretches all times, 0.05 to 10.
@@ -53,7 +55,7 @@ class Sandbox(ReadyMadeResearcher):
 
     Raises:
         ValueError: An option is outside its range.
-        SettingsError: The brief cannot be read.
+        SettingsError: A brief cannot be read, or two have the same name.
     """
 
     synthetic = True
@@ -61,7 +63,7 @@ class Sandbox(ReadyMadeResearcher):
 
     def __init__(
         self,
-        brief: str | Path | Brief = "general",
+        brief: BriefLike | Sequence[BriefLike] = "general",
         *,
         latency: float = LATENCY_SECONDS,
         sigma: float = LATENCY_SIGMA,
@@ -77,7 +79,8 @@ class Sandbox(ReadyMadeResearcher):
         settings: Settings | None = None,
     ) -> None:
         super().__init__()
-        self.brief = brief if isinstance(brief, Brief) else Brief.load(brief)
+        self.briefs = loaded(brief)
+        self._together = Together(self.briefs)  # outlives the clients
         self.options = SandboxOptions(
             latency=latency,
             sigma=sigma,
@@ -141,13 +144,14 @@ class Sandbox(ReadyMadeResearcher):
             await server.start()
             parts.push_async_callback(server.stop)
             client = _SandboxClient(
-                self.brief,
+                self.briefs,
                 api_key="",  # not the one of the settings
                 base_url=server.base_url,
                 model="sandbox",
                 api="responses",
                 settings=self._settings,
             )
+            client._together = self._together
             # Closed before the server, which then finds nobody waiting.
             self._client = await parts.enter_async_context(client)
             self._server = server

@@ -11,7 +11,6 @@ import ipywidgets as widgets
 from sdr_kit.accounts import Accounts
 from sdr_kit.benchmark import CONCURRENCIES, SAMPLE, Comparison, calls
 from sdr_kit.charts import as_widget, speedup_figure, throughput_figure
-from sdr_kit.words import counted
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.parts import (
@@ -37,6 +36,7 @@ class CompareView:
         desk: Whose list is sampled.
         guard: See `Guard`.
         researcher: Gives the one that is chosen.
+        budget_usd: Gives what it may cost; None is no bound.
         changed: Called when a comparison has begun or ended.
         failed: Shows what went wrong.
     """
@@ -49,12 +49,14 @@ class CompareView:
         *,
         guard: Guard,
         researcher: Callable[[], Researcher],
+        budget_usd: Callable[[], float | None],
         changed: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> None:
         self._desk = desk
         self._guard = guard
         self._researcher = researcher
+        self._budget_usd = budget_usd
         self._changed = changed
         self._failed = failed
         self._of: Accounts | None = desk.accounts  # whose comparison is shown
@@ -147,12 +149,10 @@ class CompareView:
         if accounts is None:
             return
         number = calls(accounts, concurrency=levels, sample=sample)
+        estimate = self._desk.forecast(researcher, concurrency=1, calls=number)
         if getattr(researcher, "paid", False):
             self._question.ask(
-                markup.note(
-                    f"This makes {counted(number, 'paid call')} at least, and "
-                    "keeps none of the answers. Go ahead?"
-                ),
+                markup.before_comparing(number, estimate),
                 lambda: self._begin(accounts, researcher, levels, sample),
             )
         else:
@@ -179,6 +179,7 @@ class CompareView:
             researcher,
             levels=levels,
             sample=sample,
+            budget_usd=self._budget_usd(),
             on_progress=lambda so_far: self._guard(
                 lambda: self._progressed(of, so_far, wanted)
             )(),

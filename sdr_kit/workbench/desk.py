@@ -6,8 +6,9 @@ The views ask it and tell it; it asks the rooms below. Positions are places in t
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.batch import Job, start
 from sdr_kit.benchmark import Comparison
+from sdr_kit.estimate import Estimate, maybe_estimate
 from sdr_kit.export import file_name, to_csv, to_excel
 from sdr_kit.loading.tables import Source
 from sdr_kit.plan import edits_by_position
@@ -23,7 +25,9 @@ from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.workbench.trial import Trial
-from sdr_kit.worker import Researcher
+from sdr_kit.worker import Researcher, fingerprint_of
+
+KNOWN = 200  # earlier accounts that an estimate is drawn from
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +68,7 @@ class Desk:
         self.settings = settings
         self.job: Job | None = None
         self.trial: Trial | None = None
+        self._outlook: tuple[object, Estimate | None] = (None, None)
 
     @property
     def active(self) -> bool:
@@ -129,8 +134,16 @@ class Desk:
         """
         self.take(self._unrun("drop a row").drop(rows))
 
-    def run(self, researcher: Researcher, *, mode: str, concurrency: int) -> Job:
-        """Starts a run of the whole list."""
+    def run(
+        self,
+        researcher: Researcher,
+        *,
+        mode: str,
+        concurrency: int,
+        budget_usd: float | None,
+        sample: int | None,
+    ) -> Job:
+        """Starts a run of the whole list; no budget is none, whatever is set."""
         self._check_idle("start another run")
         self.job = start(
             self._list(),
@@ -139,17 +152,53 @@ class Desk:
             concurrency=concurrency,
             store=self.store,
             settings=self.settings,
+            budget_usd=math.inf if budget_usd is None else budget_usd,
+            sample=sample,
         )
         return self.job
 
-    def retry(self, positions: Iterable[int] | None, *, concurrency: int) -> Job:
+    def retry(
+        self,
+        positions: Iterable[int] | None,
+        *,
+        concurrency: int,
+        budget_usd: float | None,
+    ) -> Job:
         """Works again on accounts that failed or were left; None is all that failed."""
         self._check_idle("retry")
         if self.job is None:
             raise RuntimeError("nothing has been run yet")
         self.job.concurrency = concurrency
+        self.job.budget_usd = budget_usd
         self.job = self.job.retry(positions)
         return self.job
+
+    def forecast(
+        self, researcher: Researcher, *, concurrency: int, calls: int | None = None
+    ) -> Estimate | None:
+        """Estimates what asking a researcher will take, from what it took before.
+
+        Args:
+            researcher: Who would be asked.
+            concurrency: How many at once.
+            calls: How often; None is once for each account of the list.
+        """
+        fingerprint = fingerprint_of(researcher)
+        known = fingerprint and self.store.latest(fingerprint, limit=KNOWN)
+        number = self.total if calls is None else calls
+        return maybe_estimate(known or (), accounts=number, concurrency=concurrency)
+
+    @property
+    def outlook(self) -> Estimate | None:
+        """What the rest will take, while a run that costs money waits for an answer."""
+        job = self.job
+        now = None if job is None else job.progress
+        if job is None or now is None or now.state != "paused" or not now.reason:
+            return None
+        subject = (job.id, now.done, job.concurrency)
+        if self._outlook[0] != subject:  # the store is asked once for each question
+            self._outlook = (subject, job.estimate() if now.cost_usd else None)
+        return self._outlook[1]
 
     def compare(
         self,
@@ -157,6 +206,7 @@ class Desk:
         *,
         levels: Sequence[int],
         sample: int,
+        budget_usd: float | None,
         on_progress: Callable[[Comparison], None],
         on_end: Callable[[BaseException | None], None],
     ) -> None:
@@ -168,6 +218,7 @@ class Desk:
             levels=levels,
             sample=sample,
             settings=self.settings,
+            budget_usd=math.inf if budget_usd is None else budget_usd,
             on_progress=on_progress,
             on_end=on_end,
         )
@@ -204,7 +255,7 @@ class Desk:
         if job is not None and job.synthetic and not invented:
             frame = results_frame(
                 accounts.frame,
-                job.results(status="failed"),
+                [replace(each, research=None) for each in job.results(status="failed")],
                 edits=edits_by_position(accounts, self.store),
             )
         today = datetime.datetime.now().astimezone().date()

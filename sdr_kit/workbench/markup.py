@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from sdr_kit.accounts import Accounts
 from sdr_kit.causes import Cause
+from sdr_kit.estimate import Estimate
 from sdr_kit.progress import Progress
-from sdr_kit.words import counted, duration
+from sdr_kit.words import counted, dollars, dollars_between, duration
 
 BLOCKED_SECONDS = 1.0  # a shorter hold-up is not worth a word
 
@@ -120,20 +121,52 @@ def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
             parts.append(f"{now.waiting:,} waiting for another try")
     if now.retries:
         parts.append(f"{now.retries:,} retries")
+    if now.cost_usd:
+        parts.append(_cost(now))
     if now.eta_seconds is not None:
         parts.append(f"about {duration(now.eta_seconds)} to go")
     bar = _bar(now.completed, now.failed, now.running, now.total)
     return block(f"{bar}<p>{' · '.join(parts)}</p>")
 
 
-def notice(now: Progress | None) -> str:
-    """Says why the run is held, paused by itself, or ended early; else nothing."""
-    lines = []
+def before_you_pay(estimate: Estimate | None) -> str:
+    """Says what a run will cost, and asks."""
+    earlier = "" if estimate is None else counted(estimate.sample, "account")
+    return note(f"{estimate} (as {earlier} researched earlier took). Go ahead?")
+
+
+def before_comparing(calls: int, estimate: Estimate | None) -> str:
+    """Says what a comparison will cost, and asks."""
+    cost = ""
+    if estimate is not None and estimate.cost_usd is not None:
+        cost = f", about {dollars_between(*estimate.cost_usd)}"
+    return note(
+        f"This makes {counted(calls, 'paid call')} at least{cost}, and keeps none of "
+        "the answers. Go ahead?"
+    )
+
+
+def notice(
+    now: Progress | None,
+    *,
+    outlook: Estimate | None = None,
+    noticed: Sequence[str] = (),
+) -> str:
+    """Says what is to be known about the run; else nothing.
+
+    Args:
+        now: The run: why it is held, paused by itself, or ended early.
+        outlook: What the rest will take, when it asks whether to go on.
+        noticed: What the researcher noticed about its provider.
+    """
+    lines = [f'<p class="note">{html.escape(words)}</p>' for words in noticed]
     if now is not None and now.reason is not None and now.state != "cancelled":
         kind = "error" if now.state in ("stopped", "crashed") else "note"
         more = ""
+        if outlook is not None:
+            more = f"<br><b>{html.escape(str(outlook))}.</b>"
         if now.state == "paused":
-            more = "<br>Press <b>Resume</b> to go on, or <b>Cancel</b>."
+            more += "<br>Press <b>Resume</b> to go on, or <b>Cancel</b>."
         lines.append(
             f'<p class="{kind}" role="status">{html.escape(now.reason)}{more}</p>'
         )
@@ -188,6 +221,15 @@ def comparing(levels: Sequence[int], done: int) -> str:
     now = "one by one" if levels[done] == 1 else f"{levels[done]} at once"
     words = f"Running {now} ({done + 1} of {len(levels)}) …"
     return block(f'<p role="status">{words}</p>')
+
+
+def _cost(now: Progress) -> str:
+    said = f"{dollars(now.cost_usd)} spent"
+    if now.budget_usd is not None:
+        said = f"{dollars(now.cost_usd)} of {dollars(now.budget_usd)} spent"
+    if now.ended or now.projected_cost_usd is None:
+        return said
+    return f"{said}, about {dollars(now.projected_cost_usd)} in all"
 
 
 def _bar(completed: int, failed: int, running: int, total: int) -> str:

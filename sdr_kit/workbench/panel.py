@@ -18,24 +18,31 @@ import pandas as pd
 
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.batch import Job
-from sdr_kit.research.sandbox import Sandbox
+from sdr_kit.estimate import SAMPLE
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.accounts_view import AccountsView
 from sdr_kit.workbench.charts_view import ChartsView
+from sdr_kit.workbench.chooser import WIDTH, Chooser
 from sdr_kit.workbench.compare_view import CompareView
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.failures_view import FailuresView
 from sdr_kit.workbench.list_view import ListView
 from sdr_kit.workbench.page import Page
-from sdr_kit.workbench.parts import LABEL_WIDTH, View, button, row, show, text
+from sdr_kit.workbench.parts import (
+    LABEL_WIDTH,
+    Question,
+    View,
+    button,
+    row,
+    show,
+    text,
+)
 from sdr_kit.workbench.run_view import RunView
-from sdr_kit.worker import Researcher, check_researcher
+from sdr_kit.worker import Researcher
 
 DRAW_SECONDS = 0.25  # four times a second; faster costs the browser half a core
-
-SANDBOX = "Sandbox (offline, invented answers)"
 
 
 class Workbench(widgets.VBox):
@@ -43,7 +50,8 @@ class Workbench(widgets.VBox):
 
     Args:
         accounts: What `load_accounts` gave; None shows a panel that asks for a list.
-        researchers: Name → researcher, offered beside the sandbox.
+        researchers: Name → researcher, offered beside the sandbox and the providers
+            that the settings have a key for.
         store: See `process`.
         settings: None reads the environment and `.env`.
 
@@ -79,6 +87,7 @@ class Workbench(widgets.VBox):
             [
                 self._headline,
                 self._controls(),
+                self._question,
                 self._problem,
                 self._notice,
                 self._progress,
@@ -113,16 +122,14 @@ class Workbench(widgets.VBox):
 
     def _make_controls(self, researchers: Mapping[str, Researcher]) -> None:
         settings = self._desk.settings
-        options: dict[str, Researcher] = {SANDBOX: Sandbox(settings=settings)}
-        for name, researcher in dict(researchers).items():
-            options[name] = check_researcher(researcher)
-        wide = {"description_width": LABEL_WIDTH}
-        self._researcher = widgets.Dropdown(
-            options=options,
-            description="Researcher",
-            style=wide,
-            layout={"width": "420px", "max_width": "100%"},
+        self._chooser = Chooser(
+            researchers,
+            settings=settings,
+            changed=self._guard(self._draw),
+            budgeted=self._guard(self._on_budget),
         )
+        self._question = Question(self._guard)
+        self._asked: Researcher | None = None  # whom the question is about
         self._mode = widgets.ToggleButtons(
             options=["Sequential", "Parallel"],
             value="Parallel" if settings.enable_parallel_processing else "Sequential",
@@ -135,8 +142,8 @@ class Workbench(widgets.VBox):
             min=1,
             max=settings.max_concurrency,
             description="Accounts at once",
-            style=wide,
-            layout={"width": "420px", "max_width": "100%"},
+            style={"description_width": LABEL_WIDTH},
+            layout=WIDTH,
         )
         self._run = self._button(
             "Run", self._on_run, "play", "Research the accounts", "primary"
@@ -150,8 +157,7 @@ class Workbench(widgets.VBox):
         self._continue = self._button(
             "Continue", self._on_continue, "forward", "Research what the run left"
         )
-        self._mode.observe(self._guard(self._enable), "value")
-        self._researcher.observe(self._guard(self._draw_view), "value")
+        self._mode.observe(self._guard(self._draw_head), "value")
         self._slider.observe(self._guard(self._on_slider), "value")
 
     def _button(
@@ -168,7 +174,8 @@ class Workbench(widgets.VBox):
 
     def _controls(self) -> widgets.VBox:
         steering = [self._slider, self._run, self._pause, self._cancel, self._continue]
-        return widgets.VBox([row([self._researcher, self._mode]), row(steering)])
+        who = row([self._chooser.dropdown, self._mode])
+        return widgets.VBox([who, self._chooser.box, row(steering)])
 
     def _make_views(self) -> None:
         desk, guard = self._desk, self._guard
@@ -184,7 +191,8 @@ class Workbench(widgets.VBox):
         self._compare_view = CompareView(
             desk,
             guard=guard,
-            researcher=lambda: self._researcher.value,
+            researcher=lambda: self._chooser.researcher,
+            budget_usd=lambda: self._chooser.budget_usd,
             changed=self._draw,
             failed=self._show_problem,
         )
@@ -226,11 +234,33 @@ class Workbench(widgets.VBox):
     def _on_run(self) -> None:
         if not self._desk.total or self._desk.active:
             return  # a second click
+        researcher = self._chooser.researcher
+        if not getattr(researcher, "paid", False):
+            self._begin(researcher)
+        elif self._desk.forecast(researcher, concurrency=1) is None:
+            self._begin(researcher, sample=SAMPLE)
+        else:
+            self._asked = researcher
+            self._ask()
+
+    def _ask(self) -> None:
+        """Asks, with the numbers for how the controls stand now."""
+        researcher = self._asked
+        if researcher is None:
+            return
+        estimate = self._desk.forecast(researcher, concurrency=self._at_once)
+        self._question.ask(
+            markup.before_you_pay(estimate), lambda: self._begin(researcher)
+        )
+
+    def _begin(self, researcher: Researcher, *, sample: int | None = None) -> None:
         self._told = self._slider.value
         job = self._desk.run(
-            self._researcher.value,
+            researcher,
             mode=self._mode.value.lower(),
-            concurrency=self._slider.value,
+            concurrency=self._told,
+            budget_usd=self._chooser.budget_usd,
+            sample=sample,
         )
         self._watch(job)
 
@@ -239,11 +269,18 @@ class Workbench(widgets.VBox):
             self._retry(self._desk.job.unfinished())
 
     def _retry(self, positions: list[int] | None) -> None:
-        sequential = self._mode.value == "Sequential"
         self._told = self._slider.value
         self._watch(
-            self._desk.retry(positions, concurrency=1 if sequential else self._told)
+            self._desk.retry(
+                positions,
+                concurrency=self._at_once,
+                budget_usd=self._chooser.budget_usd,
+            )
         )
+
+    @property
+    def _at_once(self) -> int:
+        return 1 if self._mode.value == "Sequential" else int(self._slider.value)
 
     def _watch(self, job: Job) -> None:
         self._go_to(self._run_view)
@@ -266,6 +303,12 @@ class Workbench(widgets.VBox):
         if self._desk.active and self._desk.job is not None:
             self._told = self._slider.value
             self._desk.job.concurrency = self._told
+        self._draw_head()
+
+    def _on_budget(self) -> None:
+        usd = self._chooser.budget_usd
+        if self._desk.active and self._desk.job is not None:
+            self._desk.job.budget_usd = usd
             self._draw_head()
 
     def _on_drawn(self) -> None:
@@ -308,7 +351,12 @@ class Workbench(widgets.VBox):
         now = None if job is None else job.progress
         self._headline.value = markup.headline(desk.accounts, str(desk.store))
         self._enable()
-        self._notice.value = markup.notice(now)
+        self._renew_question()
+        self._notice.value = markup.notice(
+            now,
+            outlook=desk.outlook,
+            noticed=() if job is None else job.notices,
+        )
         self._progress.value = markup.progress(
             now, desk.total, limit=None if job is None else job.concurrency
         )
@@ -331,11 +379,27 @@ class Workbench(widgets.VBox):
         self._pause.icon = "play" if paused else "pause"
         show(self._continue, visible=left)
         self._continue.disabled = comparing
-        self._researcher.disabled = self._mode.disabled = active or comparing
+        self._mode.disabled = active or comparing
+        self._chooser.enable(free=not (active or comparing))
         sequential = self._mode.value == "Sequential"
         self._slider.disabled = sequential
         if active and not sequential and job is not None:
             self._follow_concurrency(job.concurrency)
+
+    def _renew_question(self) -> None:
+        """Asks with new numbers, or takes a question back that is another one now."""
+        if self._asked is None:
+            return
+        busy = self._desk.active or self._desk.comparing or not self._desk.total
+        if (
+            busy
+            or not self._question.visible
+            or self._chooser.researcher is not self._asked
+        ):
+            self._asked = None
+            self._question.hide()
+        else:
+            self._ask()
 
     def _follow_concurrency(self, concurrency: int) -> None:
         """Moves the slider when the job was told elsewhere, in a cell perhaps."""

@@ -111,6 +111,11 @@ class Question(widgets.Box):
         self._words.value, self._act = words, act
         show(self, visible=True)
 
+    @property
+    def visible(self) -> bool:
+        """Whether it is asked now."""
+        return bool(self.layout.display != "none")
+
     def hide(self) -> None:
         """Takes the question back."""
         show(self, visible=False)

@@ -21,6 +21,7 @@ class Trial:
         levels: How many at once, several numbers.
         sample: How many accounts.
         settings: As for `compare`.
+        budget_usd: As for `compare`.
         on_progress: Called with the comparison so far, on the trial's thread.
         on_end: Called last, on the trial's thread, with what went wrong:
             `CancelledError` when it was stopped, None when nothing did.
@@ -37,6 +38,7 @@ class Trial:
         levels: Sequence[int],
         sample: int,
         settings: Settings,
+        budget_usd: float,
         on_progress: Callable[[Comparison], None],
         on_end: Callable[[BaseException | None], None],
     ) -> None:
@@ -49,6 +51,7 @@ class Trial:
             sample=sample,
             settings=settings,
             spend=True,
+            budget_usd=budget_usd,
             on_progress=on_progress,
         )
         self._loop: asyncio.AbstractEventLoop

@@ -1,0 +1,145 @@
+"""Who does the research, what is asked, and for how much money."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import cast
+
+import ipywidgets as widgets
+
+from sdr_kit.research.anthropic import AnthropicResearcher
+from sdr_kit.research.brief import BRIEFS
+from sdr_kit.research.openai import HOST, OpenAIResearcher
+from sdr_kit.research.sandbox import Sandbox
+from sdr_kit.settings import Settings
+from sdr_kit.workbench.parts import LABEL_WIDTH, row, show
+from sdr_kit.worker import Researcher, check_researcher
+
+SANDBOX = "Sandbox (offline, invented answers)"
+BOTH = "customer-identity", "workforce-identity"
+WIDTH = {"width": "420px", "max_width": "100%"}
+NARROW = {"width": "200px"}
+
+
+class ReadyMade:
+    """A researcher of ours, made when its brief is known; one for each brief."""
+
+    def __init__(self, make: Callable[[str | tuple[str, ...]], Researcher]) -> None:
+        self.about = cache(make)
+
+
+class Chooser:
+    """The researcher, its brief when it has one, and the budget.
+
+    Offered are the sandbox, the providers that the settings have a key or an address
+    for, and what the caller brought.
+
+    Args:
+        researchers: What the caller brought, by name.
+        settings: Which providers can be asked, and the budget to begin with.
+        changed: Called when something is chosen.
+        budgeted: Called when the budget is changed.
+
+    Attributes:
+        box: All of it, side by side.
+        dropdown: The researchers by name.
+    """
+
+    def __init__(
+        self,
+        researchers: Mapping[str, Researcher],
+        *,
+        settings: Settings,
+        changed: Callable[..., None],
+        budgeted: Callable[..., None],
+    ) -> None:
+        wide = {"description_width": LABEL_WIDTH}
+        self.dropdown = widgets.Dropdown(
+            options={
+                **_ready_made(settings),
+                **{name: check_researcher(each) for name, each in researchers.items()},
+            },
+            description="Researcher",
+            style=wide,
+            layout=WIDTH,
+        )
+        self._brief = widgets.Dropdown(
+            options={**{name: name for name in BRIEFS}, " + ".join(BOTH): BOTH},
+            description="Brief",
+            style=wide,
+            layout=WIDTH,
+        )
+        self._budget = widgets.Text(
+            value="" if settings.budget_usd is None else f"{settings.budget_usd:g}",
+            description="Budget in $",
+            placeholder="no limit",
+            continuous_update=False,
+            style={"description_width": "80px"},
+            layout=NARROW,
+        )
+        self.box = row([self._brief, self._budget])
+        self._show_what_applies()
+        self.dropdown.observe(lambda _change: self._show_what_applies(), "value")
+        for each in (self.dropdown, self._brief):
+            each.observe(changed, "value")
+        self._budget.observe(budgeted, "value")
+
+    @property
+    def researcher(self) -> Researcher:
+        """Who is chosen.
+
+        Raises:
+            SettingsError: It cannot be made: a key or a price is wrong.
+        """
+        chosen = self.dropdown.value
+        if isinstance(chosen, ReadyMade):
+            return chosen.about(self._brief.value)
+        return cast("Researcher", chosen)
+
+    @property
+    def budget_usd(self) -> float | None:
+        """What a run may cost; None is no bound.
+
+        Raises:
+            ValueError: What is written is no amount.
+        """
+        written = self._budget.value.strip().lstrip("$").replace(",", "").strip()
+        if not written:
+            return None
+        try:
+            usd = float(written)
+        except ValueError:
+            usd = 0.0
+        if not usd > 0:
+            raise ValueError(
+                f"the budget {self._budget.value!r} is no amount of US dollars; write "
+                "for instance 25, or nothing for no limit"
+            )
+        return usd
+
+    def enable(self, *, free: bool) -> None:
+        """Lets a person choose, or not; the budget may always be changed."""
+        self.dropdown.disabled = self._brief.disabled = not free
+
+    def _show_what_applies(self) -> None:
+        """Hides the brief of researchers that have none, and what costs nothing."""
+        chosen = self.dropdown.value
+        show(self._brief, visible=isinstance(chosen, ReadyMade))
+        show(self._budget, visible=self.dropdown.label != SANDBOX)
+
+
+def _ready_made(settings: Settings) -> dict[str, ReadyMade]:
+    """Gives the sandbox, and each provider that can be asked as the settings stand."""
+    offered = {
+        SANDBOX: ReadyMade(lambda brief: Sandbox(brief=brief, settings=settings))
+    }
+    if settings.openai_api_key is not None or HOST not in settings.openai_base_url:
+        offered[f"OpenAI {settings.openai_model}"] = ReadyMade(
+            lambda brief: OpenAIResearcher(brief, settings=settings)
+        )
+    if settings.anthropic_api_key is not None:
+        offered[f"Anthropic {settings.anthropic_model}"] = ReadyMade(
+            lambda brief: AnthropicResearcher(brief, settings=settings)
+        )
+    return offered

@@ -1,0 +1,291 @@
+"""What a run may cost: exact, since in virtual time calls take what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from typing import Any
+
+import pytest
+
+import sdr_kit
+from sdr_kit import Account, Permanent, RateLimited, Research, Settings, Transient
+from sdr_kit.account import Attempt, Usage
+from sdr_kit.batch import Run
+from sdr_kit.budget import Budget
+from sdr_kit.errors import SdrKitError
+from sdr_kit.memory_store import MemoryStore
+from tests.accounts import made_up
+from tests.test_engine import Watched
+
+
+@pytest.fixture
+def anyio_backend(virtual_time: object) -> object:
+    return virtual_time
+
+
+class Costly:
+    """Answers for a price, after a while; fails now and then, for a price as well."""
+
+    def __init__(
+        self,
+        *costs: float | None,
+        error: type[SdrKitError] | None = None,
+        every: int = 3,
+    ) -> None:
+        self.costs = costs
+        self.error = error
+        self.every = every
+        self.calls: list[int] = []
+        self.paid: list[float] = []
+
+    async def __call__(self, account: Account) -> Research:
+        number = len(self.calls)
+        self.calls.append(account.position)
+        await asyncio.sleep(1 + number % 7)
+        cost = self.costs[number % len(self.costs)]
+        self.paid.append(cost or 0.0)
+        usage = Usage(input_tokens=100, cost_usd=cost)
+        if self.error is not None and number % self.every == 0:
+            raise self.error("no").about(usage=usage)
+        return Research(fields={"a": 1}, usage=usage)
+
+
+async def process(
+    researcher: Any, budget_usd: float | None, number: int = 100, **options: Any
+) -> Run:
+    return await sdr_kit.process(
+        made_up(number), researcher, store="memory", budget_usd=budget_usd, **options
+    )
+
+
+@pytest.mark.anyio
+async def test_a_budget_buys_what_it_can_and_the_rest_stays_pending() -> None:
+    run = await process(costly := Costly(0.25), 5.0)
+    assert run.summary.cost_usd == 5.0
+    assert (run.summary.completed, run.summary.pending) == (20, 80)
+    assert len(costly.calls) == 20
+    assert "budget of $5.00 is reached: $5.00 spent" in str(run.summary.stopped)
+
+
+@pytest.mark.anyio
+async def test_what_is_in_flight_counts_before_it_is_paid() -> None:
+    # 4.9 buys 19 at 0.25; a twentieth would go beyond it, though 4.75 is below.
+    run = await process(Costly(0.25), 4.9, concurrency=10)
+    assert run.summary.cost_usd == 4.75
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_run_costs_no_more_than_its_budget_and_what_was_in_flight(
+    seed: int,
+) -> None:
+    rng = random.Random(seed)
+    costs = [rng.lognormvariate(-2, 1) for _ in range(300)]
+    budget, limit = rng.uniform(0.5, 8), rng.choice((1, 3, 10))
+    error = rng.choice((None, Transient, Permanent, RateLimited))
+    costly = Costly(*costs, error=error)
+    run = await process(costly, budget, 200, concurrency=limit)
+    assert run.summary.stopped
+    assert run.summary.cost_usd == pytest.approx(sum(costly.paid))
+    before_the_last = sum(costly.paid[:-limit])
+    assert before_the_last <= budget
+    assert run.summary.cost_usd <= budget + limit * max(costs)
+    assert run.summary.pending + run.summary.completed + run.summary.failed == 200
+
+
+@pytest.mark.anyio
+async def test_a_list_that_the_budget_covers_is_finished() -> None:
+    run = await process(Costly(0.25), 25.0)
+    assert run.summary.stopped is None
+    assert run.summary.completed == 100
+
+
+@pytest.mark.anyio
+async def test_failed_calls_count_too() -> None:
+    run = await process(Costly(0.25, error=Permanent, every=1), 2.0, 9)
+    assert run.summary.cost_usd == 2.0
+    assert run.summary.failed == 8
+
+
+@pytest.mark.anyio
+async def test_without_a_price_a_budget_cannot_be_held_and_the_run_says_so() -> None:
+    run = await process(costly := Costly(None), 5.0, concurrency=4)
+    assert len(costly.calls) <= 4 + 1
+    assert "does not say what an answer costs" in str(run.summary.stopped)
+    assert (await process(Costly(None), None, 8)).summary.completed == 8
+
+
+@pytest.mark.anyio
+async def test_what_costs_nothing_is_within_every_budget() -> None:
+    assert (await process(Costly(0.0), 0.01)).summary.completed == 100
+
+
+@pytest.mark.anyio
+async def test_the_settings_have_a_budget_for_all_runs() -> None:
+    settings = Settings(budget_usd=2.0)
+    run = await process(Costly(0.25), None, settings=settings)
+    assert run.summary.cost_usd == 2.0
+    run = await process(Costly(0.25), math.inf, settings=settings)
+    assert run.summary.completed == 100
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("wrong", [0, -1, math.nan, True, "5", None.__class__])
+async def test_a_wrong_budget_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"budget_usd is .* above 0"):
+        await process(Costly(0.25), wrong)
+
+
+@pytest.mark.anyio
+async def test_a_budget_changes_while_it_runs() -> None:
+    watched = Watched(100, costly := Costly(0.25), limit=3, budget_usd=1.0)
+    snapshots = await watched.run((0.5, lambda: watched.engine.set_budget(2.0)))
+    assert snapshots[-1].cost_usd == 2.0
+    assert snapshots[-1].budget_usd == 2.0
+    assert len(costly.calls) == 8
+
+
+@pytest.mark.anyio
+async def test_a_run_taken_up_again_goes_on_with_its_money_and_repeats_nothing() -> (
+    None
+):
+    store = MemoryStore()
+    watched = Watched(40, costly := Costly(0.25), limit=5, store=store, budget_usd=5.0)
+    await watched.run()
+    assert len(costly.calls) == 20
+
+    left = sorted(set(range(40)) - set(store.statuses(watched.job_id)))
+    watched.reopen(range(left[0], 40), completed=20, limit=5)
+    await watched.run()
+    assert len(costly.calls) == 20  # there is no money left
+
+    watched.reopen(range(left[0], 40), completed=20, limit=5)
+    watched.engine.tally.budget.usd = 7.5
+    await watched.run()
+    assert len(costly.calls) == len(set(costly.calls)) == 30
+    assert watched.engine.tally.cost_usd == 7.5
+
+
+def test_a_job_goes_on_with_a_higher_budget() -> None:
+    calls: list[int] = []
+
+    def research(account: Account) -> dict[str, float]:
+        calls.append(account.position)
+        return {"cost_usd": 0.5}
+
+    job = sdr_kit.start(made_up(20), research, store="memory", budget_usd=3)
+    assert job.wait(10).summary.completed == 6
+    assert job.budget_usd == 3.0
+    job.budget_usd = 5
+    job = job.retry(job.unfinished())
+    assert job.wait(10).summary.completed == 10
+    job.budget_usd = None
+    assert job.retry(job.unfinished()).wait(10).summary.completed == 20
+    assert sorted(calls) == list(range(20))
+    with pytest.raises(ValueError, match="above 0"):
+        job.budget_usd = 0
+
+
+@pytest.mark.anyio
+async def test_a_pause_is_not_ended_by_the_budget() -> None:
+    watched = Watched(100, Costly(0.25), limit=5, budget_usd=1.0)
+    snapshots = await watched.run(
+        (0.5, watched.engine.pause),
+        (50.0, lambda: watched.engine.set_budget(2.0)),
+        (51.0, watched.engine.resume),
+    )
+    assert {each.state for each in snapshots if 20 < each.seconds < 50} == {"paused"}
+    assert snapshots[-1].cost_usd == 2.0
+
+
+def test_calls_without_a_cost_do_not_make_the_next_look_cheaper() -> None:
+    budget = Budget(1.0)
+    budget.spend(_attempt("completed", 0.6))
+    for _ in range(9):
+        budget.spend(_attempt("transient", None))
+    assert not budget.allows(0)
+
+
+def _attempt(outcome: Any, cost: float | None) -> Attempt:
+    return Attempt(
+        position=0,
+        number=1,
+        started=0.0,
+        seconds=1.0,
+        outcome=outcome,
+        usage=None if cost is None else Usage(cost_usd=cost),
+    )
+
+
+# The sample that comes first.
+
+
+@pytest.mark.anyio
+async def test_a_sample_comes_first_and_then_the_run_asks() -> None:
+    watched = Watched(100, costly := Costly(0.25), limit=5, sample=10)
+    snapshots = await watched.run((60.0, watched.engine.resume))
+    asked = [each for each in snapshots if 30 < each.seconds < 59]
+    assert {(each.state, each.completed, each.running) for each in asked} == {
+        ("paused", 10, 0)
+    }
+    assert asked[0].reason == (
+        "A sample of 10 accounts is done. Go on with the other 90 accounts?"
+    )
+    assert asked[0].projected_cost_usd == 25.0
+    assert snapshots[-1].state == "finished"
+    assert sorted(costly.calls) == list(range(100))
+
+
+def test_a_sample_is_spread_over_the_list() -> None:
+    calls: list[int] = []
+
+    def research(account: Account) -> dict[str, float]:
+        calls.append(account.position)
+        return {"cost_usd": 1.0}
+
+    job = sdr_kit.start(
+        made_up(95), research, mode="sequential", store="memory", sample=10
+    )
+    while job.progress.state != "paused":
+        time.sleep(0.01)
+    assert str(job.estimate()).startswith("85 accounts, about $85, about ")
+    assert calls == [0, 9, 19, 28, 38, 47, 57, 66, 76, 85]
+    job.cancel()
+    run = job.wait(10)
+    assert (run.summary.completed, run.summary.pending) == (10, 85)
+
+
+@pytest.mark.anyio
+async def test_a_sample_with_retries_waits_for_them() -> None:
+    watched = Watched(40, Costly(0.1, error=Transient), limit=5, sample=10)
+    snapshots = await watched.run((200.0, watched.engine.resume))
+    asked = [each for each in snapshots if 100 < each.seconds < 199]
+    assert {(each.state, each.done) for each in asked} == {("paused", 10)}
+    assert snapshots[-1].done == 40
+
+
+@pytest.mark.anyio
+async def test_a_sample_that_fails_alike_asks_about_that_first() -> None:
+    watched = Watched(40, Costly(0.1, error=Permanent, every=1), limit=5, sample=10)
+    snapshots = await watched.run(
+        (100.0, watched.engine.resume), (200.0, watched.engine.cancel)
+    )
+    reasons = list(dict.fromkeys(each.reason for each in snapshots if each.reason))
+    assert "10 accounts in a row failed in the same way" in reasons[0]
+    assert reasons[1].startswith("A sample of 10 accounts is done")
+    assert snapshots[-1].failed == 10
+
+
+@pytest.mark.anyio
+async def test_a_sample_that_is_the_whole_list_asks_nothing() -> None:
+    watched = Watched(7, Costly(0.1), limit=5, sample=10)
+    assert (await watched.run())[-1].state == "finished"
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, 2.5, "10"])
+def test_a_wrong_sample_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"sample is .* whole number from 1"):
+        sdr_kit.start(made_up(3), Costly(0.1), store="memory", sample=wrong)
