@@ -394,9 +394,10 @@ class Engine:
         result: Research | Verdict | None = None
         try:
             result = await attempt(self._call, work.account)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if not work.cuts:
                 raise
+            result = classify(error)  # it may know what the call took
         finally:
             if work.cuts:
                 result = self._watch.judged(work, result)

@@ -86,7 +86,7 @@ class Watch:
             return None
         if result is None:
             return self._too_late
-        # It failed in the same moment, and what it took was paid for.
+        # What it took until then was paid for.
         return replace(
             self._too_late,
             usage=result.usage,

@@ -18,6 +18,7 @@ import pytest
 import sdr_kit
 from sdr_kit.account import RateLimits, Research
 from sdr_kit.errors import SdrKitError, SettingsError, Verdict, classify
+from sdr_kit.research.brief import Brief
 from sdr_kit.research.http import MAX_BODY_BYTES
 from sdr_kit.research.provider import ProviderResearcher
 from tests.accounts import made_up
@@ -25,13 +26,14 @@ from tests.providers import (
     ACME,
     FITS,
     KEY,
+    PRICES,
     SPEAKERS,
     UNFIT,
     Speaker,
     anthropic_problem,
     openai_problem,
 )
-from tests.servers import Act, RawServer, answer, hang_up, in_turn, reset
+from tests.servers import Act, RawServer, answer, hang_up, in_turn, keep_silent, reset
 
 
 @pytest.fixture(params=SPEAKERS)
@@ -469,6 +471,46 @@ async def test_what_was_paid_before_a_failure_is_not_forgotten(
     assert verdict.usage is not None
     assert verdict.usage.input_tokens == 1000
     assert len(server.exchanges) == 2
+
+
+async def test_what_was_paid_before_a_cut_is_not_forgotten(
+    server: RawServer, speaker: Speaker
+) -> None:
+    """The first answer does not fit, and the second is not waited for."""
+    server.on(speaker.path, in_turn(answer(speaker.says(UNFIT)), keep_silent))
+    settings = sdr_kit.Settings(account_timeout_seconds=0.5, max_api_retries=0)
+    run = await sdr_kit.process(
+        made_up(1),
+        speaker.open(server, settings=settings),
+        store="memory",
+        settings=settings,
+    )
+    assert len(server.exchanges) == 2
+    assert "ACCOUNT_TIMEOUT_SECONDS" in run.frame["error_message"].iloc[0]
+    assert run.summary.cost_usd == pytest.approx(speaker.dollars)
+
+
+async def test_what_was_paid_before_a_cut_is_counted_once_for_several_briefs(
+    server: RawServer, speaker: Speaker
+) -> None:
+    fits = answer(speaker.says(FITS))
+    server.on(speaker.path, in_turn(fits, keep_silent, fits))
+    settings = sdr_kit.Settings(account_timeout_seconds=0.5, max_api_retries=1)
+    general = Brief.load("general")
+    other = general.model_copy(update={"name": "other"})
+    researcher = speaker.make(
+        [general, other],
+        api_key=KEY,
+        base_url=f"{server.address}/v1",
+        prices=PRICES,
+        settings=settings,
+    )
+    run = await sdr_kit.process(
+        made_up(1), researcher, store="memory", settings=settings
+    )
+    assert run.summary.completed == 1
+    assert len(server.exchanges) == 3
+    assert run.summary.cost_usd == pytest.approx(2 * speaker.dollars)
 
 
 GARBAGE: dict[str, tuple[object, str, str]] = {

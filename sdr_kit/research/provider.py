@@ -13,6 +13,7 @@ does not fit the account fails for good: it has been paid for twice.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -20,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import httpx
 
@@ -67,6 +69,14 @@ class Call:
     request_id: str | None = None
     found: int = 0
     search_errors: list[str] = field(default_factory=list)
+
+    def known(self) -> dict[str, Any]:
+        """Gives what an error about it carries."""
+        return {
+            "usage": self.usage if self.usage != NOTHING else None,
+            "limits": self.limits,
+            "request_id": self.request_id,
+        }
 
 
 class ProviderResearcher(ReadyMadeResearcher):
@@ -142,12 +152,13 @@ class ProviderResearcher(ReadyMadeResearcher):
         try:
             found = await self._found(account, call)
         except SdrKitError as error:
-            error.about(
-                usage=call.usage if call.usage != NOTHING else None,
-                limits=call.limits,
-                request_id=call.request_id,
-            )
+            error.about(**call.known())
             raise
+        except asyncio.CancelledError as error:
+            if len(self.briefs) > 1:  # its next attempt will say what this one took
+                raise
+            # In its second request, perhaps: the first has been paid for.
+            raise error from Transient("it was cut off").about(**call.known())
         return replace(
             found, usage=call.usage, limits=call.limits, request_id=call.request_id
         )
