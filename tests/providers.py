@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sdr_kit.account import Account
@@ -173,3 +174,8 @@ def anthropic_problem(
     details = {"details": {"error_code": code}} if code else {}
     error = {"type": kind, "message": said, **details}
     return {"type": "error", "error": error, "request_id": "req_body"}
+
+
+def today() -> date:
+    """The day that a model is told."""
+    return datetime.now(UTC).date()

@@ -19,6 +19,7 @@ from tests.providers import (
     SEARCHED,
     UNFIT,
     messages_says,
+    today,
 )
 from tests.servers import Act, Exchange, RawServer, answer, in_turn
 
@@ -92,7 +93,7 @@ async def test_it_may_search_first_and_then_reports(
     assert body["model"] == "claude-sonnet-5"
     assert body["max_tokens"] > 4_000
     assert body["system"].startswith(researcher.briefs[0].instructions())
-    question = researcher.briefs[0].question(ACME)
+    question = researcher.briefs[0].question(ACME, on=today())
     assert body["messages"] == [{"role": "user", "content": question}]
     search, report = body["tools"]
     assert search["type"] == "web_search_20250305"

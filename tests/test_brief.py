@@ -26,6 +26,7 @@ from sdr_kit.research.brief import (
 )
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=timezone(timedelta(hours=1)))
+TODAY = AT.date()
 OWN = """
 name = "own"
 seller = "a maker of locks"
@@ -393,22 +394,6 @@ def finding(**changes: Any) -> dict[str, Any]:
         (said(doors={"answer": " ", "evidence": []}), "doors.answer: must not be b"),
         (said(doors={"answer": 2, "evidence": []}), "doors.answer: "),
         (said(doors={"answer": "2", "evidence": {}}), "doors.evidence: "),
-        (finding(source="javascript:alert(1)"), "doors.evidence.0.source: must be one"),
-        (finding(source="data:text/html,x"), "doors.evidence.0.source: must be one"),
-        (finding(source="their website"), "doors.evidence.0.source: must be one"),
-        (finding(source="https://a.de https://b.de"), "doors.evidence.0.source: must"),
-        (finding(source="file:///etc/passwd"), "doors.evidence.0.source: must be one"),
-        (finding(source="https://a.de@b.de/x"), "doors.evidence.0.source: must be one"),
-        (finding(source="http://jo:pw@a.de?x"), "doors.evidence.0.source: must be one"),
-        (
-            finding(source="https://a.de/\u202egnp.x"),
-            "doors.evidence.0.source: must be",
-        ),
-        (finding(source="https://a.de/\x7f"), "doors.evidence.0.source: must be one"),
-        (
-            finding(source="https://a.de/\x9b31m"),
-            "doors.evidence.0.source: must be one",
-        ),
         (finding(confidence=80), "doors.evidence.0.confidence: "),
         (finding(confidence=-0.1), "doors.evidence.0.confidence: "),
         (finding(confidence=True), "doors.evidence.0.confidence: must be a number"),
@@ -439,6 +424,29 @@ def test_what_does_not_fit_is_said_without_the_values(
     assert "alert" not in raised.value.detail
     assert raised.value.detail in str(raised.value)
     assert raised.value.detail in own.repair(raised.value.detail)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("javascript:alert(1)", "data:text/html,x", "file:///etc/passwd"),
+        *("their website", "https://a.de https://b.de", "acme.de/about"),
+        *("https://a.de@b.de/x", "http://jo:pw@a.de?x", "www.a.de@b.de"),
+        *("https://a.de/\u202egnp.x", "https://a.de/\x7f", "https://a.de/\x9b31m"),
+    ],
+)
+def test_what_is_no_address_is_no_source_and_costs_no_second_answer(
+    own: Brief, source: str
+) -> None:
+    research = read(own, finding(source=source))
+    (found,) = research.evidence["doors"]
+    assert found.source is None
+    assert found.quote == "so it is"
+
+
+def test_a_source_without_its_scheme_is_taken(own: Brief) -> None:
+    (found,) = read(own, finding(source=" www.acme.de/a ")).evidence["doors"]
+    assert found.source == "https://www.acme.de/a"
 
 
 def test_what_nobody_asked_for_is_ignored(own: Brief) -> None:
@@ -570,8 +578,9 @@ def test_what_stands_in_an_account_cannot_leave_its_marks(
 ) -> None:
     account = replace(Account(company_name="Acme"), **{field: name})  # type: ignore[arg-type]
     before = own.instructions(), own.schema(), own.fingerprint
-    asked = own.question(account)
-    opening, document, closing = asked.split("\n")
+    asked = own.question(account, on=TODAY)
+    day, opening, document, closing = asked.split("\n")
+    assert day == "Today is 2026-11-23."
     assert (opening, closing) == ("<account>", "</account>")
     assert "<" not in document
     assert ">" not in document
@@ -595,7 +604,7 @@ def test_only_what_identifies_the_company_goes_out(own: Brief) -> None:
         owner="Ann Secret",
         extra={"notes": "do not tell", "phone": "555"},
     )
-    document = own.question(account).split("\n")[1]
+    document = own.question(account, on=TODAY).split("\n")[2]
     assert json.loads(document) == {"company_name": "Acme", "domain": "acme.de"}
 
 

@@ -83,11 +83,15 @@ def _maybe_answer(value: str) -> str | None:
 
 
 def _maybe_source(value: str) -> str | None:
-    address = maybe_web_address(value)
+    """Gives an address; None for what is none, or leads elsewhere than it seems to.
+
+    An answer is not asked for again because of it: a fact without a source counts for
+    less, and that is all. Models leave out the scheme at times.
+    """
+    said = value.strip()
+    address = maybe_web_address(f"https://{said}" if said.startswith("www.") else said)
     if address and (not address.isprintable() or "@" in _authority(address)):
-        address = None  # it leads elsewhere than it seems to
-    if address is None and value.strip():
-        raise ValueError("must be one http:// or https:// address, or empty")
+        return None
     return address
 
 

@@ -29,7 +29,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -277,12 +277,13 @@ class Brief(_Told):
             unknown=UNKNOWN,
         )
 
-    def question(self, account: Account) -> str:
+    def question(self, account: Account, *, on: date) -> str:
         """Writes an account as the text that a model is asked about.
 
-        The account's name, domain and industry, each cut at `MAX_VALUE_CHARACTERS`,
-        as JSON between `<account>` marks. `<` and `>` inside are escaped as JSON
-        allows, so that no value can close the mark; what cannot be seen is left out.
+        First the day, without which nobody knows what is recent. Then the account's
+        name, domain and industry, each cut at `MAX_VALUE_CHARACTERS`, as JSON between
+        `<account>` marks. `<` and `>` inside are escaped as JSON allows, so that no
+        value can close the mark; what cannot be seen is left out.
         """
         values = {
             "company_name": account.company_name,
@@ -296,7 +297,7 @@ class Brief(_Told):
         }
         escaped = json.dumps(known, ensure_ascii=False)
         escaped = escaped.replace("<", "\\u003c").replace(">", "\\u003e")
-        return f"<account>\n{escaped}\n</account>"
+        return f"Today is {on.isoformat()}.\n<account>\n{escaped}\n</account>"
 
     def schema(self) -> dict[str, Any]:  # type: ignore[override]  # theirs is gone
         """Gives the JSON schema of an answer, as OpenAI's strict mode wants it.

@@ -246,7 +246,7 @@ class ProviderResearcher(ReadyMadeResearcher):
         return Ask(
             model=self.model,
             instructions=self._instructions[brief.name],
-            question=brief.question(account),
+            question=brief.question(account, on=datetime.now(UTC).date()),
             schema=self._schemas[brief.name],
             strict=way.strict,
             spelled_out=way.spelled_out,
