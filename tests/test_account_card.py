@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 
 from sdr_kit.account import Attempt, Evidence, Outcome, Research, Usage
 from sdr_kit.workbench.account_markup import account_facts, accounts_table
+from tests.pages import Page
 
 AT = "2026-11-23T10:00:00+00:00"
 NASTY = "</td><img src=x onerror=alert(1)>\" onclick='alert(1)' <script>"
@@ -20,42 +20,6 @@ ALLOWED = {
     *("div", "h4", "h5", "table", "tr", "th", "td", "ul", "li", "a", "q", "span"),
     *("details", "summary", "pre"),
 }
-
-
-class Page(HTMLParser):
-    """What a browser makes of HTML: its elements, links and words."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.links: list[dict[str, str | None]] = []
-        self.headings: list[str] = []
-        self.words = ""
-        self.handlers: list[str] = []
-        self._in = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self._in = tag
-        if tag == "a":
-            self.links.append(dict(attrs))
-        self.handlers += [name for name, _ in attrs if name.startswith("on")]
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in = ""
-        if tag in ("tr", "li", "h4", "h5"):
-            self.words += "\n"
-
-    def handle_data(self, data: str) -> None:
-        if self._in in ("h4", "h5"):
-            self.headings.append(data)
-        self.words += f"{data} "
-
-    def line(self, beginning: str) -> str:
-        lines = [line.strip() for line in self.words.splitlines()]
-        return next(line for line in lines if line.startswith(beginning))
 
 
 def proof(source: str | None = "https://acme.de/news", **more: object) -> Evidence:
@@ -259,7 +223,7 @@ def test_attempts_show_what_they_took_and_the_request() -> None:
         *("tokens (in + out)", "searches", "cost", "request"),
     ]
     words = card(Research(), tried).words
-    for said in ("1,000 + 100", " 2 ", "$0.0120", "req_1"):
+    for said in ("1,000 + 100", " 2 ", "$0.012", "req_1"):
         assert said in words
 
 

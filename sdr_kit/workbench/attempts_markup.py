@@ -6,6 +6,7 @@ import html
 from collections.abc import Callable, Sequence
 
 from sdr_kit.account import Attempt
+from sdr_kit.words import dollars
 
 NUMBER, WORDS = "number", "words"
 
@@ -50,9 +51,8 @@ def _searches(attempt: Attempt) -> str:
 
 
 def _cost(attempt: Attempt) -> str:
-    """Writes dollars: an attempt costs cents, or less."""
     cost = attempt.usage.cost_usd if attempt.usage else None
-    return f"${cost:,.4f}" if cost else ""
+    return dollars(cost) if cost else ""
 
 
 _COLUMNS: tuple[tuple[str, str, Callable[[Attempt], str]], ...] = (
