@@ -37,7 +37,7 @@ def coverage_figure(frame: pd.DataFrame, evidence: pd.DataFrame) -> go.Figure:
     sourced = 100 * known["sourced"] / known["accounts"]
     bare = 100 * (known["answered"] - known["sourced"]) / known["accounts"]
     figure = make_subplots(
-        cols=2, shared_yaxes=True, column_widths=[0.7, 0.3], horizontal_spacing=0.04
+        cols=2, shared_yaxes=True, column_widths=[0.7, 0.3], horizontal_spacing=0.07
     )
     for name, shares, colour in (
         ("with a source", sourced, BLUE),
