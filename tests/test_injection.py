@@ -178,7 +178,8 @@ def without_the_models_turns(body: bytes) -> dict[str, Any]:
 
 def told(text: str) -> str:
     """An answer that fits, with the text wherever a text may be."""
-    address = "https://acme.de/" + re.sub(r"[\s<>\"\\\x00-\x20]", "", text)[:500]
+    spoken = "".join(sign for sign in text if sign.isprintable())
+    address = "https://acme.de/" + re.sub(r"[\s<>\"\\]", "", spoken)[:500]
     proof = [
         {"source": address, "quote": text, "confidence": 0.9},
         {"source": "https://acme.de/news", "quote": text, "confidence": 0.8},
