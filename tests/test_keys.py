@@ -42,7 +42,7 @@ from tests.servers import Act, Exchange, RawServer, answer, hang_up, reset
 KEY = "gsk_Marked+Key/0123456789=Secret"
 RETRIES = 1
 TABS = range(6)
-LOGGERS = ("", "sdr_kit", "httpx", "httpcore", "aiohttp", "asyncio", "sqlalchemy")
+LOGGERS = ("", "sdr_kit", "httpx", "httpcore", "aiohttp", "asyncio")
 
 
 def disguises(key: str) -> set[str]:
