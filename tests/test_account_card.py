@@ -243,6 +243,7 @@ def test_one_attempt_that_knows_is_enough_for_a_column() -> None:
 
 def test_the_table_shows_the_first_answer_where_there_is_no_summary() -> None:
     frame = pd.DataFrame({"company_name": ["Acme"], "domain": ["acme.de"]})
-    found = Research(fields={"a.size": None, "a.news": "They <b>moved</b>."})
+    fields = {"a.tier": "A", "a.size": None, "a.news": "They <b>moved</b>."}
+    found = Research(fields=fields)
     table = accounts_table(frame, 0, [ended(found)], frozenset())
-    assert "They &lt;b&gt;moved&lt;/b&gt;." in table
+    assert "They &lt;b&gt;moved&lt;/b&gt;.</td></tr>" in table

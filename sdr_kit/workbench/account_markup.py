@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sdr_kit.account import Attempt, Outcome, Research
+from sdr_kit.coverage import is_fact
 from sdr_kit.words import counted, duration
 from sdr_kit.workbench.attempts_markup import attempts_table
 from sdr_kit.workbench.findings_markup import facts, findings, said
@@ -135,9 +136,11 @@ def _row(name: str, domain: object, outcome: Outcome | None, at_work: bool) -> s
 
 
 def _gist(research: Research) -> str:
-    """Gives the summary, or else the first that is known of what was asked."""
-    known = (words for value in research.fields.values() if (words := said(value)))
-    return said(research.fields.get("summary")) or next(known, "")
+    """Gives the summary, or else the first fact that is known."""
+    facts_said = (
+        said(value) for name, value in research.fields.items() if is_fact(name)
+    )
+    return said(research.fields.get("summary")) or next(filter(None, facts_said), "")
 
 
 def _cell(kind: str, value: object) -> str:
