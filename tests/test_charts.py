@@ -438,7 +438,7 @@ def test_coverage_shows_what_is_known_and_what_of_it_has_a_source() -> None:
 def test_coverage_is_readable_with_few_and_with_many_fields(fields: int) -> None:
     frame = rated(4)
     for number in range(fields):
-        frame[f"customer-identity.a_rather_long_question_{number}_{NASTY}"] = "yes"
+        frame[f"a_rather_long_question_{number}_{NASTY}"] = "yes"
     figure = covered(frame.assign(error_kind=None, status="completed"))
     labels = figure.layout.yaxis.ticktext
     assert len(labels) == fields
@@ -448,3 +448,15 @@ def test_coverage_is_readable_with_few_and_with_many_fields(fields: int) -> None
     for text in [*labels, *(each for trace in figure.data for each in said(trace))]:
         assert "<a" not in text
         assert "$" not in text
+
+
+def test_coverage_of_two_briefs_stands_under_their_names() -> None:
+    frame = rated(4)
+    for name, known in (("a.news", 1), ("b.news", 4), ("a.size", 3)):
+        frame[name] = ["yes"] * known + [""] * (4 - known)
+    axis = covered(frame.assign(error_kind=None, status="completed")).layout.yaxis
+    shown = dict(zip(axis.tickvals, axis.ticktext, strict=True))
+    assert [shown[row] for row in sorted(shown)] == [
+        *("<b>a</b>", "size", "news"),
+        *("<b>b</b>", "news"),
+    ]

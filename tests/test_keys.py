@@ -12,7 +12,6 @@ import base64
 import io
 import json
 import logging
-import shutil
 import threading
 import traceback
 import urllib.parse
@@ -23,10 +22,8 @@ from typing import Any
 
 import httpx
 import ipywidgets
-import nbformat
 import pytest
 from IPython.core import ultratb
-from nbclient import NotebookClient
 
 import sdr_kit
 from sdr_kit import Settings, Store, Workbench
@@ -452,40 +449,6 @@ async def test_the_panel_shows_no_key(
     assert "Company 6" in str(places["card 6"])
     assert "HTTP 500" in str(places["card 2"])
     assert find_key(places) == []
-
-
-NOTEBOOK = Path(__file__).parents[1] / "notebooks/04-research-with-a-provider.ipynb"
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")  # ipykernel's own
-@pytest.mark.parametrize("fault", ["401", "said again"])
-async def test_the_notebook_keeps_no_key(
-    server: RawServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str
-) -> None:
-    """It runs to its end, whatever the provider does, and is saved with its outputs."""
-    for variable, value in {
-        "OPENAI_API_KEY": KEY,
-        "OPENAI_BASE_URL": f"{server.address}/v1",
-        "OPENAI_API": "responses",
-        "OPENAI_PRICES": "input=1,output=10,search=10,as_of=2026-11-01",
-        "MAX_API_RETRIES": "0",
-        "RETRY_INITIAL_SECONDS": "0.01",
-        "MAX_HOLD_SECONDS": "0.01",
-    }.items():
-        monkeypatch.setenv(variable, value)
-    speaker = SPEAKERS["responses"]
-    server.on(speaker.path, FAULTS[fault][0](speaker))
-    shutil.copytree(NOTEBOOK.parent, tmp_path / "notebooks")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    client = NotebookClient(
-        notebook, timeout=100, resources={"metadata": {"path": tmp_path / "notebooks"}}
-    )
-    await client.async_execute()
-    assert KEY in all_headers(server.exchanges[0])
-    saved = nbformat.writes(notebook)
-    assert "OpenAI gpt-5-mini" in saved
-    assert find_key({"notebook": saved, **files_of(tmp_path)}) == []
 
 
 def wait_until_drawn() -> None:

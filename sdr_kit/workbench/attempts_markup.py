@@ -64,6 +64,6 @@ _COLUMNS: tuple[tuple[str, str, Callable[[Attempt], str]], ...] = (
     ("tokens (in + out)", NUMBER, _tokens),
     ("searches", NUMBER, _searches),
     ("cost", NUMBER, _cost),
-    ("request", WORDS, lambda each: each.request_id or ""),
+    ("request", "request", lambda each: each.request_id or ""),
     ("what was said", WORDS, lambda each: each.message or ""),
 )
