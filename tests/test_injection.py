@@ -199,6 +199,7 @@ def widgets() -> list[tuple[str, dict[str, Any]]]:
     return [(model["model_name"], model["state"]) for model in models]
 
 
+@pytest.mark.slow
 @EACH
 async def test_the_panel_shows_it_as_text(
     server: RawServer, text: str, tmp_path: Path
@@ -247,6 +248,7 @@ def check_shown(model: str, values: dict[str, Any]) -> None:
         }
 
 
+@pytest.mark.slow
 @EACH
 async def test_exports_neutralise_it(
     server: RawServer, text: str, tmp_path: Path

@@ -412,6 +412,7 @@ def by_account(speaker: Speaker) -> Act:
     return act
 
 
+@pytest.mark.slow
 async def test_the_panel_shows_no_key(
     speaker: Speaker,
     server: RawServer,
