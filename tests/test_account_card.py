@@ -129,9 +129,12 @@ def test_two_briefs_are_told_apart() -> None:
 
 def test_what_was_found_is_shown_beside_what_failed() -> None:
     """Of two briefs, one was answered."""
-    outcome = ended(Research(fields={"a.news": "x"}, evidence={"a.news": (proof(),)}))
-    object.__setattr__(outcome, "status", "failed")
-    object.__setattr__(outcome, "raw", "{half an answer")
+    outcome = ended(
+        Research(fields={"a.news": "x"}, evidence={"a.news": (proof(),)}),
+        status="failed",
+        error_kind="permanent",
+        raw="{half an answer",
+    )
     page = card(outcome)
     assert len(page.links) == 1
     assert "{half an answer" in page.words

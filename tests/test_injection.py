@@ -206,7 +206,7 @@ async def test_the_panel_shows_it_as_text(
 ) -> None:
     speaker = SPEAKERS["responses"]
     server.on(speaker.path, in_turn(answer(speaker.says(told(text)))))
-    researcher = speaker.open(server)
+    researcher = speaker.open(server, prices=None)  # the panel asks before it pays
     ipywidgets.Widget.close_all()
     panel = Workbench(
         listed(text, industry=text),
@@ -214,7 +214,7 @@ async def test_the_panel_shows_it_as_text(
         store=f"sqlite:///{tmp_path / 'kept.db'}",
         settings=Settings(),
     )
-    panel._researcher.value = researcher
+    panel._chooser.dropdown.value = researcher
     panel._run.click()
     assert panel.job is not None
     run = await panel.job.finished()

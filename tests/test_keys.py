@@ -208,9 +208,11 @@ def logs() -> Iterator[io.StringIO]:
         logger.setLevel(level)
 
 
-def opened(speaker: Speaker, server: RawServer, settings: Settings) -> Any:
+def opened(
+    speaker: Speaker, server: RawServer, settings: Settings, **options: Any
+) -> Any:
     """A researcher that has its key from the settings, as people do it."""
-    return speaker.open(server, api_key=None, settings=settings)
+    return speaker.open(server, api_key=None, settings=settings, **options)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -421,14 +423,15 @@ async def test_the_panel_shows_no_key(
     tmp_path: Path,
 ) -> None:
     server.on(speaker.path, by_account(speaker))
-    researcher = opened(speaker, server, settings)
+    # Without prices: the panel asks before it pays.
+    researcher = opened(speaker, server, settings, prices=None)
     panel = Workbench(
         made_up(len(SHOWN)),
         researchers={"mine": researcher},
         store=f"sqlite:///{tmp_path / 'kept.db'}",
         settings=settings,
     )
-    panel._researcher.value = researcher
+    panel._chooser.dropdown.value = researcher
     panel._run.click()
     assert panel.job is not None
     await panel.job.finished()

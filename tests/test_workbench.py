@@ -987,7 +987,7 @@ def test_coverage_is_offered_for_what_names_its_sources() -> None:
     workbench = Workbench(
         made_up(3), researchers={"a": with_sources, "b": quick}, store="memory"
     )
-    workbench._researcher.value = with_sources
+    workbench._chooser.dropdown.value = with_sources
     ran(workbench)
     turn_to(workbench, "Charts")
     which = workbench._charts_view._which
@@ -995,7 +995,7 @@ def test_coverage_is_offered_for_what_names_its_sources() -> None:
     which.value = "Coverage and sources"
     (chart,) = workbench._charts_view._chart.children
     assert "What is known" in chart.layout.title.text
-    workbench._researcher.value = quick
+    workbench._chooser.dropdown.value = quick
     ran(workbench)
     turn_to(workbench, "Charts")
     assert "Coverage and sources" not in which.options
