@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from typing import Any
@@ -21,14 +22,36 @@ COMPARED: list[Draw] = [
     charts.throughput_figure,
     charts.speedup_figure,
 ]
+
+
+NASTY = '<a href="javascript:alert(1)">$x$</a> & Söhne'
+
+
+def evidence_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """A page for every second account's summary."""
+    rows = range(0, len(frame), 2)
+    return pd.DataFrame(
+        {
+            "field": "summary",
+            "position": list(rows),
+            "source": "https://acme.de",
+            "confidence": [0.5 + each % 5 / 10 for each in rows],
+        }
+    )
+
+
+def covered(frame: pd.DataFrame) -> go.Figure:
+    return charts.coverage_figure(frame, evidence_of(frame))
+
+
 DRAWN: list[Draw] = [
     *COMPARED,
+    covered,
     charts.sizes_figure,
     charts.latency_figure,
     charts.timeline_figure,
     charts.tiers_figure,
 ]
-NASTY = '<a href="javascript:alert(1)">$x$</a> & Söhne'
 
 
 def compared(*levels: int) -> pd.DataFrame:
@@ -102,6 +125,14 @@ def rated(number: int) -> pd.DataFrame:
     )
 
 
+def researched(number: int) -> pd.DataFrame:
+    return rated(number).assign(
+        summary=["" if i % 3 == 2 else "It makes anvils." for i in range(number)],
+        error_kind=None,
+        status="completed",
+    )
+
+
 def samples(number: int) -> list[Sample]:
     return [
         Sample(
@@ -121,6 +152,8 @@ def frame_for(draw: Draw, rows: int) -> pd.DataFrame:
         return compared(*range(1, rows + 1))
     if draw is charts.sizes_figure:
         return sized(*range(10, 10 * rows + 1, 10))
+    if draw is covered:
+        return researched(rows)
     return rated(rows) if draw is charts.tiers_figure else attempted(rows)
 
 
@@ -367,8 +400,63 @@ def test_tiers_and_priorities_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "draw", [charts.latency_figure, charts.timeline_figure, charts.tiers_figure]
+    "draw",
+    [charts.latency_figure, charts.timeline_figure, charts.tiers_figure, covered],
 )
 def test_ten_thousand_rows_make_a_small_figure(draw: Draw) -> None:
     """What is drawn is counted or chosen, so a page need not carry every row."""
     assert len(draw(frame_for(draw, 10_000)).to_json()) < 40_000
+
+
+def said(trace: Any) -> list[str]:
+    """What appears under the mouse."""
+    return [str(each) for each in trace.customdata]
+
+
+def bars(figure: go.Figure) -> dict[str, dict[str, float]]:
+    """By the words on the axis, what stands under each name of the legend."""
+    labels = list(figure.layout.yaxis.ticktext)
+    return {
+        trace.name: dict(zip(labels, trace.x, strict=True)) for trace in figure.data
+    }
+
+
+def test_coverage_shows_what_is_known_and_what_of_it_has_a_source() -> None:
+    frame = researched(12)
+    frame.insert(3, "founded", [1999, *[None] * 11])  # among the research columns
+    figure = covered(frame)
+    shown = bars(figure)
+    assert shown["with a source"]["summary"] == pytest.approx(100 * 4 / 12)
+    assert shown["without a source"]["summary"] == pytest.approx(100 * 4 / 12)
+    assert shown["with a source"]["founded"] == 0
+    assert shown["without a source"]["founded"] == pytest.approx(100 / 12)
+    assert list(figure.layout.yaxis.ticktext) == ["summary", "founded"]  # best first
+    assert "12 completed accounts" in figure.layout.title.text
+
+
+@pytest.mark.parametrize("fields", [3, 30])
+def test_coverage_is_readable_with_few_and_with_many_fields(fields: int) -> None:
+    frame = rated(4)
+    for number in range(fields):
+        frame[f"a_rather_long_question_{number}_{NASTY}"] = "yes"
+    figure = covered(frame.assign(error_kind=None, status="completed"))
+    labels = figure.layout.yaxis.ticktext
+    assert len(labels) == fields
+    assert all(len(html.unescape(label)) <= 34 for label in labels)
+    assert labels[0].startswith("a rather long question 0")
+    assert figure.layout.height - 150 >= 20 * fields
+    for text in [*labels, *(each for trace in figure.data for each in said(trace))]:
+        assert "<a" not in text
+        assert "$" not in text
+
+
+def test_coverage_of_two_briefs_stands_under_their_names() -> None:
+    frame = rated(4)
+    for name, known in (("a.news", 1), ("b.news", 4), ("a.size", 3)):
+        frame[name] = ["yes"] * known + [""] * (4 - known)
+    axis = covered(frame.assign(error_kind=None, status="completed")).layout.yaxis
+    shown = dict(zip(axis.tickvals, axis.ticktext, strict=True))
+    assert [shown[row] for row in sorted(shown)] == [
+        *("<b>a</b>", "size", "news"),
+        *("<b>b</b>", "news"),
+    ]

@@ -12,6 +12,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.providers import PRICES, SPEAKERS
+from tests.servers import RawServer
+from tests.test_keys import FAULTS, KEY, all_headers, files_of, find_key
+
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 OWN_FUNCTION = "03-your-own-researcher"  # its subject is the reader's own function
 EACH = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -61,6 +65,34 @@ def test_the_workbench_takes_another_list_as_a_parameter(folder: Path) -> None:
         [*command, *options], cwd=folder, check=True, capture_output=True, timeout=100
     )
     assert "My Own Company" in (folder / "out.ipynb").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["401", "said again"])
+async def test_the_notebook_about_providers_keeps_no_key(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path, fault: str
+) -> None:
+    """It runs to its end, whatever the provider does, and is saved with its outputs."""
+    speaker = SPEAKERS["responses"]
+    notebook = nbformat.read(folder / "04-research-with-a-provider.ipynb", as_version=4)
+    client = NotebookClient(
+        notebook, timeout=100, resources={"metadata": {"path": str(folder)}}
+    )
+    async with RawServer().running() as server:
+        server.on(speaker.path, FAULTS[fault][0](speaker))
+        for variable, value in {
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_BASE_URL": f"{server.address}/v1",
+            "OPENAI_API": "responses",
+            "OPENAI_PRICES": PRICES,
+            "RETRY_INITIAL_SECONDS": "0.01",
+        }.items():
+            monkeypatch.setenv(variable, value)
+        await client.async_execute()
+    assert KEY in all_headers(server.exchanges[0])
+    saved = nbformat.writes(notebook)
+    assert "OpenAI gpt-5-mini" in saved
+    assert find_key({"notebook": saved, **files_of(tmp_path)}) == []
 
 
 @EACH

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 import sdr_kit
-from sdr_kit import Account, Settings, Workbench
-from sdr_kit.account import Edit
+from sdr_kit import Account, Research, Settings, Workbench
+from sdr_kit.account import Edit, Evidence
 from sdr_kit.workbench.accounts_view import worklist_columns
 from tests.accounts import made_up
 
@@ -970,3 +970,45 @@ def test_what_the_researcher_noticed_is_on_the_panel() -> None:
     assert "it ignores &lt;the&gt; schema" in workbench._notice.value
     assert workbench.job is not None
     assert "it ignores <the> schema" in str(workbench.job.wait().summary)
+
+
+async def with_sources(account: Account) -> Research:
+    await asyncio.sleep(0.01)
+    page = Evidence(
+        source=f"https://company-{account.position}.com/news",
+        quote="We <b>raised</b> money.",
+        confidence=0.9,
+        at="2026-11-23T10:00:00+00:00",
+    )
+    return Research(fields={"news": "They raised money."}, evidence={"news": (page,)})
+
+
+def test_coverage_is_offered_for_what_names_its_sources() -> None:
+    workbench = Workbench(
+        made_up(3), researchers={"a": with_sources, "b": quick}, store="memory"
+    )
+    workbench._chooser.dropdown.value = with_sources
+    ran(workbench)
+    turn_to(workbench, "Charts")
+    which = workbench._charts_view._which
+    assert which.value == "Tiers and priorities"
+    which.value = "Coverage and sources"
+    (chart,) = workbench._charts_view._chart.children
+    assert "What is known" in chart.layout.title.text
+    workbench._chooser.dropdown.value = quick
+    ran(workbench)
+    turn_to(workbench, "Charts")
+    assert "Coverage and sources" not in which.options
+    assert which.value == "Tiers and priorities"
+    (chart,) = workbench._charts_view._chart.children
+    assert chart.layout.title.text.startswith("Tiers")
+
+
+def test_the_card_shows_the_source_of_an_answer() -> None:
+    workbench = ran(panel(researcher=with_sources))
+    turn_to(workbench, "Accounts")
+    workbench._accounts_view._card.open(2)
+    said = shown(workbench._accounts_view._card.box)
+    assert 'href="https://company-2.com/news"' in said
+    assert "We &lt;b&gt;raised&lt;/b&gt; money." in said
+    assert "90 % sure" in said

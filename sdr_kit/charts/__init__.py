@@ -6,6 +6,7 @@ show yet: the figure says so instead.
 """
 
 from sdr_kit.charts.attempts import latency_figure, timeline_figure
+from sdr_kit.charts.coverage import coverage_figure
 from sdr_kit.charts.live import draw_live, live_figure, run_figure
 from sdr_kit.charts.look import as_widget
 from sdr_kit.charts.speed import (
@@ -19,6 +20,7 @@ from sdr_kit.charts.tiers import tiers_figure
 __all__ = [
     "as_widget",
     "comparison_figure",
+    "coverage_figure",
     "draw_live",
     "latency_figure",
     "live_figure",

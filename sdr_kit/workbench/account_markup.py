@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from sdr_kit.account import Attempt, Outcome
-from sdr_kit.plain import plain
+from sdr_kit.account import Attempt, Outcome, Research
+from sdr_kit.coverage import is_fact
 from sdr_kit.words import counted, duration
+from sdr_kit.workbench.attempts_markup import attempts_table
+from sdr_kit.workbench.findings_markup import facts, findings, said
 from sdr_kit.workbench.markup import block
 
 COLUMNS = (
@@ -84,16 +86,12 @@ def account_facts(
     row: pd.Series[Any], outcome: Outcome | None, attempts: Sequence[Attempt]
 ) -> str:
     """Draws what was found about an account, what the list says, and each attempt."""
-    research = outcome.research if outcome else None
-    found: dict[str, object] = {}
-    if research is not None:
-        found = {"tier": research.tier, "priority": research.priority_score}
-        found |= research.fields
     hidden = ("company_name", "domain", "shared_domain")
     listed = {str(name): value for name, value in row.items() if name not in hidden}
+    research = outcome.research if outcome else None
     return block(
-        f"{_facts('Research', found)}{_facts('From the list', listed)}"
-        f"{_attempts(attempts)}"
+        f"{findings(research) if research else ''}{_raw(outcome)}"
+        f"{facts('From the list', listed)}{attempts_table(attempts)}"
     )
 
 
@@ -106,58 +104,22 @@ def _how(outcome: Outcome | None) -> str:
     )
 
 
-def _facts(title: str, facts: Mapping[str, object]) -> str:
-    known = {name: words for name, value in facts.items() if (words := said(value))}
-    if not known:
+def _raw(outcome: Outcome | None) -> str:
+    """Keeps an answer that could not be used out of the way, and within reach."""
+    if outcome is None or not outcome.raw:
         return ""
-    items = "".join(
-        f"<tr><th scope='row'>{html.escape(name.replace('_', ' '))}</th>"
-        f"<td>{html.escape(words)}</td></tr>"
-        for name, words in known.items()
-    )
-    return f'<h4>{title}</h4><table class="facts" aria-label="{title}">{items}</table>'
-
-
-def said(value: object) -> str:
-    """Writes a value of a cell as a person reads it; what is missing is blank."""
-    value = plain(value)
-    if isinstance(value, list):
-        return "; ".join(map(said, value))
-    if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {said(item)}" for name, item in value.items())
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else str(value)
-
-
-def _attempts(attempts: Sequence[Attempt]) -> str:
-    if not attempts:
-        return ""
-    rows = "".join(
-        f"<tr><td class='number'>{each.number}</td>"
-        f"<td class='number'>{each.started:,.1f}</td>"
-        f"<td class='number'>{each.seconds:,.1f}</td>"
-        f"<td>{each.outcome.replace('_', ' ')}</td>"
-        f"<td class='number'>{each.http_status or ''}</td>"
-        f"<td class='words'>{html.escape(each.message or '')}</td></tr>"
-        for each in attempts
-    )
     return (
-        "<h4>Attempts</h4><table aria-label='Attempts'>"
-        "<tr><th scope='col' class='number'>#</th>"
-        "<th scope='col' class='number'>began (s)</th>"
-        "<th scope='col' class='number'>took (s)</th><th scope='col'>outcome</th>"
-        "<th scope='col' class='number'>HTTP</th>"
-        f"<th scope='col'>what was said</th></tr>{rows}</table>"
+        "<details><summary>What the model answered</summary>"
+        f"<pre tabindex='0'>{html.escape(outcome.raw)}</pre></details>"
     )
 
 
 def _row(name: str, domain: object, outcome: Outcome | None, at_work: bool) -> str:  # noqa: FBT001
     research = outcome.research if outcome else None
     status = outcome.status if outcome else "processing" if at_work else "pending"
-    summary = research.fields.get("summary", "") if research else None
-    if outcome and outcome.error_message:
-        summary = outcome.error_message
+    summary = outcome.error_message if outcome else None
+    if research and not summary:
+        summary = _gist(research)
     who = (("", name), ("", domain if isinstance(domain, str) else ""))
     how = (
         ("number", outcome.attempts if outcome else ""),
@@ -171,6 +133,14 @@ def _row(name: str, domain: object, outcome: Outcome | None, at_work: bool) -> s
         f"<tr>{''.join(_cell(kind, value) for kind, value in who)}{dot}"
         f"{''.join(_cell(kind, value) for kind, value in how)}</tr>"
     )
+
+
+def _gist(research: Research) -> str:
+    """Gives the summary, or else the first fact that is known."""
+    facts_said = (
+        said(value) for name, value in research.fields.items() if is_fact(name)
+    )
+    return said(research.fields.get("summary")) or next(filter(None, facts_said), "")
 
 
 def _cell(kind: str, value: object) -> str:
