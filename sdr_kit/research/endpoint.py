@@ -72,12 +72,12 @@ def endpoint(
     """
     address = _checked_url(url, prefix)
     required = _is_at(address, needs_key)
-    if key is None and from_settings is not None:
-        key = from_settings.get_secret_value()
     try:
         read = None if prices is None else Prices.parse(prices)
     except ValueError as error:
         raise SettingsError(f"{prefix}_PRICES: {error}") from None
+    if key is None and from_settings is not None:
+        key = from_settings.get_secret_value()
     return Endpoint(
         prefix=prefix,
         url=address,

@@ -26,6 +26,7 @@ from sdr_kit.research.reply import Reply
 
 MAX_DETAIL_CHARACTERS = 300  # of what a provider says; leaves room for the rest
 MAX_ID_CHARACTERS = 100
+SECRET_CHARACTERS = 16  # of a key; a shorter one is a word for servers that need none
 WAITS = ("retry-after", "retry-after-ms", "date")
 REQUEST_IDS = ("x-request-id", "request-id")
 
@@ -144,6 +145,31 @@ class Failures:
         )
         shown = ", ".join(filter(None, notes))
         return f"{self._name}: {detail}" + (f" ({shown})" if shown else "")
+
+    def bare(self, response: httpx.Response) -> httpx.Response:
+        """Takes the key out of an answer: some servers repeat what they were sent.
+
+        A key that is no secret (`ollama`) may be a word of the answer, and stays.
+        """
+        key = self._where.key
+        if key is None or len(key) < SECRET_CHARACTERS:
+            return response
+        sent = key.get_secret_value().encode()
+        parts = [
+            response.content,
+            *(part for pair in response.headers.raw for part in pair),
+        ]
+        echoes = [sent, sent.replace(b"/", b"\\/")]  # JSON may escape a slash
+        if not any(each in part for each in echoes for part in parts):
+            return response
+        for each in echoes:
+            parts = [part.replace(each, b"[key]") for part in parts]
+        headers = zip(parts[1::2], parts[2::2], strict=True)
+        return httpx.Response(
+            response.status_code,
+            headers=[pair for pair in headers if pair[0].lower() != b"content-length"],
+            content=parts[0],
+        )
 
     def without_key(self, text: str) -> str:
         """Takes the key out: some servers repeat it in their complaint about it."""

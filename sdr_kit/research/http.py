@@ -125,10 +125,14 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             ) as response:
                 body = await _read(response, at_most=self._max_body_bytes)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise translated(error, total_seconds=self._total) from error
-        return httpx.Response(
-            response.status, headers=_described_headers(response), content=body
-        )
+            problem = translated(error, total_seconds=self._total)
+        else:
+            return httpx.Response(
+                response.status, headers=_described_headers(response), content=body
+            )
+        # Not chained: the other one, and the frames that it came through, hold the
+        # headers of the request, and with them the key; verbose tracebacks show both.
+        raise problem
 
     async def aclose(self) -> None:
         """Closes the connections."""

@@ -327,8 +327,9 @@ class ProviderResearcher(ReadyMadeResearcher):
             said = self._failures.says("its turn is nested too deeply to be sent back")
             raise Transient(said) from error
         try:
-            return await self._client.post(url, content=content)
+            response = await self._client.post(url, content=content)
         except httpx.RequestError as error:
+            error.args = (self._failures.without_key(str(error)),)
             error.request = httpx.Request("POST", url)  # the real one holds the key
             said = self._failures.says(f"{type(error).__name__}: {error}")
             if isinstance(error, BodyTooLarge):
@@ -338,6 +339,7 @@ class ProviderResearcher(ReadyMadeResearcher):
                 # It carries the usage, and what was found.
                 raise Transient(said) from error
             raise
+        return self._failures.bare(response)
 
     def _with_cost(self, reply: Reply) -> Usage:
         prices = self._endpoint.prices
