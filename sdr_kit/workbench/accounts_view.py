@@ -7,6 +7,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 import pandas as pd
 
+from sdr_kit.coverage import is_fact
 from sdr_kit.results import AFTER_RESEARCH, BEFORE_RESEARCH
 from sdr_kit.words import counted
 from sdr_kit.workbench import markup
@@ -151,7 +152,7 @@ def worklist_columns(worklist: pd.DataFrame) -> pd.DataFrame:
     names = list(worklist.columns)
     begins = names.index(BEFORE_RESEARCH[-1]) + 1
     ends = names.index(AFTER_RESEARCH[0])
-    found = [name for name in names[begins:ends] if name not in own]
+    found = [name for name in names[begins:ends] if name not in own and is_fact(name)]
     columns = {
         "Company": worklist["company_name"],
         "Domain": worklist["domain"],

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.lab import Lab, open_notebook
+from tests.browser.lab import SCREENSHOTS, Lab, open_notebook
 from tests.browser.panel import Panel
 from tests.browser.test_tabs import Tour
 
@@ -65,6 +65,8 @@ def test_a_run_that_costs_money(
             lambda: "Auth0" in details.inner_text(), seconds=5, what="what was found"
         )
         tour.look("5-account")
+        details.scroll_into_view_if_needed()
+        details.screenshot(path=SCREENSHOTS / f"{tour.theme}-6-card.png")
 
 
 def sample_first(panel: Panel) -> None:
