@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tenacity
 
-from sdr_kit import store as store_module
+from sdr_kit import database
 from sdr_kit.account import (
     Account,
     Attempt,
@@ -70,7 +70,7 @@ def file(tmp_path: Path) -> Store:
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite waits but a moment for a lock, so that it is we who wait."""
-    monkeypatch.setattr(store_module, "BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 10)
 
 
 def new_job(store: AnyStore, number: int = 0) -> int:
@@ -492,10 +492,10 @@ def test_who_never_lets_go_is_named_in_the_error(
     new_job(file)
     stop = tenacity.stop_after_delay(0.02)
     monkeypatch.setattr(
-        store_module,
-        "_waiting_while_busy",
+        database,
+        "waiting_while_busy",
         tenacity.retry(
-            retry=tenacity.retry_if_exception(store_module._is_busy),
+            retry=tenacity.retry_if_exception(database._is_busy),
             stop=stop,
             reraise=True,
         ),
@@ -766,9 +766,9 @@ def test_the_journal_is_chosen_by_the_version_of_sqlite(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(store_module, "WAL_SINCE", since)
+    monkeypatch.setattr(database, "WAL_SINCE", since)
     store = Store(f"sqlite:///{tmp_path / 'results.db'}")
-    with store._engine.connect() as connection:
+    with store._db._engine.connect() as connection:
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
     assert mode == journal
     record(store, new_job(store, 1), outcomes=[completed(0)])
@@ -776,7 +776,7 @@ def test_the_journal_is_chosen_by_the_version_of_sqlite(
 
 
 def test_versions_that_can_corrupt_a_shared_log_are_not_given_one() -> None:
-    assert store_module.WAL_SINCE == (3, 51, 3)  # https://sqlite.org/wal.html
+    assert database.WAL_SINCE == (3, 51, 3)  # https://sqlite.org/wal.html
 
 
 @pytest.mark.parametrize(
@@ -786,7 +786,7 @@ def test_versions_that_can_corrupt_a_shared_log_are_not_given_one() -> None:
 def test_every_connection_is_as_safe_as_it_must_be(
     file: Store, pragma: str, value: int
 ) -> None:
-    with file._engine.connect() as connection:
+    with file._db._engine.connect() as connection:
         assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() == value
 
 
@@ -821,7 +821,7 @@ async def test_a_cancelled_writer_lets_no_second_one_at_the_connection(
             return record, close
 
     committed: list[Outcome] = []
-    store = SlowStore(str(file.url))
+    store = SlowStore(f"sqlite:///{file}")
     writer = Writer(store, job_id, on_commit=lambda _, each: committed.extend(each))
     await writer.__aenter__()
     running = asyncio.create_task(writer.run())

@@ -1,0 +1,245 @@
+"""The file under the store: opened, prepared, waited for, upgraded.
+
+SQLite before 3.51.3 can corrupt a write-ahead log that several processes share
+(https://sqlite.org/wal.html, "the WAL-reset bug"), so those versions use a rollback
+journal. Every call opens a connection of its own, so all of it is thread-safe.
+
+A file of an older version is upgraded when it is opened: what it lacks (tables,
+columns, indexes) is added, what it has is kept. That is all that has ever been needed,
+and less than a tool for migrations would bring along.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+import tenacity
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
+
+from sdr_kit import schema
+from sdr_kit.errors import StoreError
+
+BUSY_TIMEOUT_MS = 5_000  # SQLite's own wait for a lock, before we wait on top of it
+BUSY_PATIENCE_SECONDS = 60.0  # then somebody holds the database and will not let go
+WAL_SINCE = (3, 51, 3)
+AUTOCHECKPOINT_PAGES = 8_000  # keeps the cost of a commit flat in long runs
+
+_GONE = (
+    "the file was deleted, moved or replaced since it was opened, and what it held "
+    "with it; put it back, or start a new run, which begins a new file"
+)
+
+T = TypeVar("T")
+
+
+class Database:
+    """An SQLite file with our tables.
+
+    Args:
+        url: An SQLAlchemy URL (`sqlite:///results.db`). The file is made when it is not
+            there.
+
+    Raises:
+        StoreError: It cannot be opened, is no database of ours, or was written by a
+            newer version.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.url = sa.make_url(url)
+        except (sa.exc.ArgumentError, ValueError):
+            shown = str(url).rpartition("@")[2]  # a password may stand before it
+            raise StoreError(
+                f"{shown!r} is no database URL; write for instance sqlite:///results.db"
+            ) from None
+        name = self.url.database
+        ours = self.url.drivername in ("sqlite", "sqlite+pysqlite")
+        if not ours or name in (None, "", ":memory:"):
+            what = "without a file" if ours else f"of {self.url.drivername}"
+            raise StoreError(
+                f"a database {what} is not supported; write sqlite:/// and the path of "
+                'a file, or "memory"'
+            )
+        # Every call opens a connection, wherever the process has moved to by then.
+        self.url = self.url.set(database=str(Path(str(name)).absolute()))
+        self._engine = sa.create_engine(
+            self.url,
+            poolclass=sa.NullPool,
+            # A run opens its connection on one thread and writes on others, one at
+            # a time.
+            connect_args={"check_same_thread": False},
+        )
+        sa.event.listen(self._engine, "connect", _prepare_connection)
+        sa.event.listen(self._engine, "begin", _begin)
+        self.write(self.upgrade, anew=True)
+
+    def __str__(self) -> str:
+        return str(self.url.database)
+
+    @property
+    def _is_gone(self) -> bool:
+        """Whether the file was deleted or moved."""
+        return not Path(str(self)).exists()
+
+    def read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        """Gives the rows of a query."""
+        with self.translated(), self.opened() as connection:
+            return connection.execute(query).all()
+
+    def opened(self, *, to_write: bool = False, anew: bool = False) -> sa.Connection:
+        """Opens a connection; one that is to write takes the lock when it begins."""
+        if not anew and self._is_gone:  # SQLite would make an empty file
+            raise StoreError(f"{self} cannot be used: {_GONE}")
+        return self._engine.connect().execution_options(immediate=to_write)
+
+    def write(self, change: Callable[[sa.Connection], T], *, anew: bool = False) -> T:
+        """Makes one change in a transaction, waiting for others to let it.
+
+        Args:
+            change: Makes it.
+            anew: Whether the file may be made for it.
+        """
+
+        @waiting_while_busy
+        def write() -> T:
+            connection = self.opened(to_write=True, anew=anew)
+            with connection, all_or_nothing(connection):
+                return change(connection)
+
+        with self.translated():
+            return write()
+
+    def upgrade(self, connection: sa.Connection) -> None:
+        """Makes what is missing, tables and columns; refuses a file newer or not ours.
+
+        What is there is kept: a column that comes later is empty in older rows.
+        """
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        if version > schema.SCHEMA_VERSION:
+            raise StoreError(
+                f"{self} was written by a newer sdr_kit (schema {version}, this one "
+                f"knows {schema.SCHEMA_VERSION}); update sdr_kit or name another file"
+            )
+        if version == 0 and sa.inspect(connection).get_table_names():
+            raise StoreError(
+                f"{self} is a database of another program; name another file"
+            )
+        if version < schema.SCHEMA_VERSION:
+            schema.metadata.create_all(connection)
+            _add_columns(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turns what the database says into one of our errors with a way out."""
+        try:
+            yield
+        except OperationalError as error:
+            raise StoreError(
+                f"{self} cannot be used: {error.orig}; {_way_out(error)}"
+            ) from error
+        except DatabaseError as error:
+            raise StoreError(
+                f"{self} cannot be used: {error.orig}; name another database"
+            ) from error
+        except SQLAlchemyError as error:
+            raise StoreError(f"{self} cannot be used: {error}") from error
+
+
+def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
+    """Sets what SQLite keeps for each connection.
+
+    The driver's own transactions are switched off: `_begin` says how each begins.
+    """
+    connection.isolation_level = None
+    journal = "WAL" if sqlite3.sqlite_version_info >= WAL_SINCE else "TRUNCATE"
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}",
+        f"journal_mode = {journal}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    # A read transaction that wants to write is refused at once, whatever the busy
+    # timeout says, so what will write takes the lock at its beginning.
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _add_columns(connection: sa.Connection) -> None:
+    """Adds what older files lack, in the order of the tables, at their ends."""
+    known = sa.inspect(connection)
+    for table in schema.metadata.sorted_tables:
+        there = {column["name"] for column in known.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"
+                )
+
+
+@contextmanager
+def all_or_nothing(connection: sa.Connection) -> Iterator[None]:
+    """One transaction, after which the connection can begin another."""
+    try:
+        with connection.begin():
+            yield
+    except BaseException:
+        # SQLite keeps a transaction open when a reader did not let it be committed.
+        connection.connection.rollback()
+        raise
+
+
+def insert(
+    connection: sa.Connection, table: sa.Table, rows: list[tuple[Any, ...]]
+) -> None:
+    """Writes tuples straight through the driver: twice as fast as dicts here.
+
+    A row may be shorter than the table: the last columns are empty then, and cost
+    nothing.
+    """
+    for width in {len(row) for row in rows}:
+        names = ", ".join(table.columns.keys()[:width])
+        marks = ", ".join("?" * width)
+        connection.exec_driver_sql(
+            f"INSERT OR REPLACE INTO {table.name} ({names}) VALUES ({marks})",  # noqa: S608
+            [row for row in rows if len(row) == width],
+        )
+
+
+def listed(values: Iterable[object]) -> sa.Select[Any]:
+    """One parameter, where thousands may be too many for a statement."""
+    rows = sa.func.json_each(json.dumps(list(values))).table_valued("value")
+    return sa.select(rows.c.value)
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, OperationalError) and "locked" in str(error.orig)
+
+
+waiting_while_busy = tenacity.retry(
+    retry=tenacity.retry_if_exception(_is_busy),
+    stop=tenacity.stop_after_delay(BUSY_PATIENCE_SECONDS),
+    wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
+    reraise=True,
+)
+
+
+def _way_out(error: OperationalError) -> str:
+    if _is_busy(error):
+        return "another process holds it; close that one or name another database"
+    moved = getattr(error.orig, "sqlite_errorname", "") == "SQLITE_READONLY_DBMOVED"
+    if moved or "no such table" in str(error.orig):
+        return _GONE
+    return "check that its folder exists, can be written and has space"
