@@ -319,6 +319,9 @@ class Outcome:
             nobody says what any of them cost.
         raw: The text of an answer that did not fit, cut at `RAW_CHARACTERS`; else
             None.
+        reused_from: The job that it was paid for in, when it was found there; None
+            when it was researched in this one.
+        saved_usd: What it cost there; None when nobody says.
     """
 
     position: int
@@ -331,6 +334,13 @@ class Outcome:
     error_message: str | None = None
     cost_usd: float | None = None
     raw: str | None = None
+    reused_from: int | None = None
+    saved_usd: float | None = None
+
+    @property
+    def reused(self) -> bool:
+        """Whether it was paid for by an earlier job."""
+        return self.reused_from is not None
 
     def __post_init__(self) -> None:
         completed, research = self.status == "completed", self.research
@@ -342,6 +352,25 @@ class Outcome:
             object.__setattr__(self, "cost_usd", research.cost_usd)
         if self.raw is not None:
             object.__setattr__(self, "raw", str(plain(self.raw))[:RAW_CHARACTERS])
+
+    def taken_over(self, position: int, *, job_id: int) -> Outcome:
+        """Gives what a later job takes over of a completed account.
+
+        Args:
+            position: The account's place in the later list.
+            job_id: The job that this outcome is kept in.
+        """
+        research = self.research or Research()
+        return Outcome(
+            position=position,
+            status="completed",
+            attempts=0,
+            seconds=0.0,
+            finished=0.0,
+            research=replace(research, cost_usd=None),
+            reused_from=job_id if self.reused_from is None else self.reused_from,
+            saved_usd=self.cost_usd if self.saved_usd is None else self.saved_usd,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -99,6 +99,7 @@ async def process(
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
     budget_usd: float | None = None,
+    refresh: bool = False,
 ) -> Run:
     """Researches every account and returns when all have ended.
 
@@ -124,6 +125,9 @@ async def process(
             infinity no bound. When the next account would go beyond it, nothing more
             is started and the run is stopped: it has cost more at most by what was in
             flight. The researcher must say what its answers cost.
+        refresh: Whether to research again what is stored and fresh: found by the same
+            researcher, with the same brief and model, within `REUSE_DAYS`. If not, it
+            is taken over and costs nothing.
 
     Returns:
         The run: `.frame`, `.evidence`, `.attempts`, `.usage`, `.summary`.
@@ -133,7 +137,16 @@ async def process(
         ValueError: Mode, concurrency, budget or a setting outside its range.
         StoreError: The database cannot be used.
     """
-    plan = Plan(accounts, researcher, mode, concurrency, store, settings, budget_usd)
+    plan = Plan(
+        accounts,
+        researcher,
+        mode,
+        concurrency,
+        store,
+        settings,
+        budget_usd,
+        refresh=refresh,
+    )
     if plan.blocks:
         engine = await asyncio.to_thread(plan.engine, attended=False)
     else:
@@ -151,6 +164,7 @@ def start(
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
     budget_usd: float | None = None,
+    refresh: bool = False,
     sample: int | None = None,
 ) -> Job:
     """Starts a run on a thread of its own and returns its handle at once.
@@ -162,7 +176,16 @@ def start(
     """
     if sample is not None and (type(sample) is not int or sample < 1):
         raise ValueError(f"sample is {sample!r}; it must be a whole number from 1")
-    plan = Plan(accounts, researcher, mode, concurrency, store, settings, budget_usd)
+    plan = Plan(
+        accounts,
+        researcher,
+        mode,
+        concurrency,
+        store,
+        settings,
+        budget_usd,
+        refresh=refresh,
+    )
     engine = plan.engine(attended=True, sample=sample or 0)
     return Job(engine, plan, limit=plan.limit)
 

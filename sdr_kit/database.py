@@ -202,19 +202,23 @@ def all_or_nothing(connection: sa.Connection) -> Iterator[None]:
 
 
 def insert(
-    connection: sa.Connection, table: sa.Table, rows: list[tuple[Any, ...]]
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: list[tuple[Any, ...]],
+    **same: str | None,
 ) -> None:
     """Writes tuples straight through the driver: twice as fast as dicts here.
 
     A row may be shorter than the table: the last columns are empty then, and cost
-    nothing.
+    nothing. `same` are columns that have one value in all rows.
     """
     for width in {len(row) for row in rows}:
-        names = ", ".join(table.columns.keys()[:width])
-        marks = ", ".join("?" * width)
+        names = ", ".join([*table.columns.keys()[:width], *same])
+        marks = ", ".join("?" * (width + len(same)))
+        shared = tuple(same.values())
         connection.exec_driver_sql(
             f"INSERT OR REPLACE INTO {table.name} ({names}) VALUES ({marks})",  # noqa: S608
-            [row for row in rows if len(row) == width],
+            [(*row, *shared) for row in rows if len(row) == width],
         )
 
 

@@ -34,6 +34,7 @@ from sdr_kit.account import (
 )
 from sdr_kit.errors import StoreError, Verdict, classify
 from sdr_kit.feed import NOTHING_TRIED, Feed, Tried
+from sdr_kit.fingerprint import fingerprint_of
 from sdr_kit.limits import Backoff, Gate
 from sdr_kit.progress import (
     Progress,
@@ -145,7 +146,12 @@ class Engine:
         self._wake: asyncio.TimerHandle | None = None
         self._sampling: asyncio.TimerHandle | None = None
         self._cancelling: asyncio.TimerHandle | None = None
-        self._writer = Writer(store, job_id, on_commit=self._committed)
+        self._writer = Writer(
+            store,
+            job_id,
+            fingerprint=fingerprint_of(researcher),
+            on_commit=self._committed,
+        )
         self._starved = False  # whether the writer kept a worker from going on
         self._tasks: asyncio.TaskGroup | None = None  # while accounts are worked on
         self._done: asyncio.Event
@@ -172,6 +178,7 @@ class Engine:
             in_flight=self._in_flight,
             running=len(self.at_work),
             waiting=self._feed.waiting,
+            reused=self.tally.reused,
             retries=self.tally.retries,
             limit=self._gate.limit,
             accounts_per_minute=rate,

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from sdr_kit.account import Account, Attempt, Edit, Outcome, Status
+from sdr_kit.dates import now
 
 # Writes a batch of attempts and outcomes of one job, all of it or nothing.
 Record = Callable[[Sequence[Attempt], Sequence[Outcome]], None]
@@ -20,6 +21,9 @@ class MemoryStore:
         self._outcomes: dict[int, dict[int, Outcome]] = {}
         self._attempts: dict[int, list[Attempt]] = {}
         self._fingerprints: dict[int, str | None] = {}
+        self._keys: dict[int, Sequence[str]] = {}
+        # By fingerprint and company: when it was found, in which job, and what.
+        self._found: dict[tuple[str, str], tuple[str, int, Outcome]] = {}
         self._edits: dict[str, Edit] = {}
         self._lock = threading.Lock()  # the panel reads while a run writes
 
@@ -35,7 +39,9 @@ class MemoryStore:
         *,
         researcher: str,  # noqa: ARG002
         concurrency: int,  # noqa: ARG002
+        keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
+        reuse_since: str | None = None,
     ) -> int:
         """Gives the number of a new job."""
         with self._lock:
@@ -43,6 +49,9 @@ class MemoryStore:
             self._outcomes[job_id] = {}
             self._attempts[job_id] = []
             self._fingerprints[job_id] = fingerprint
+            self._keys[job_id] = keys or ()
+            if fingerprint is not None and reuse_since is not None:
+                self._take_over(job_id, fingerprint, reuse_since)
         return job_id
 
     def end_job(
@@ -78,17 +87,34 @@ class MemoryStore:
                 spent[each.position] = spent.get(each.position, 0.0) + cost
         return spent
 
-    def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
+    def open_writer(
+        self, job_id: int, fingerprint: str | None = None
+    ) -> tuple[Record, Callable[[], None]]:
         """Gives a function that keeps a batch, and one that does nothing."""
         outcomes_by_position = self._outcomes[job_id]
         attempts_of_job = self._attempts[job_id]
+        keys = self._keys[job_id]
 
         def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
             with self._lock:
                 attempts_of_job.extend(attempts)
                 outcomes_by_position.update((o.position, o) for o in outcomes)
+                if fingerprint is not None and keys:
+                    at = now()
+                    for each in outcomes:
+                        if each.status == "completed":
+                            found = (at, job_id, each)
+                            self._found[fingerprint, keys[each.position]] = found
 
         return record, lambda: None
+
+    def _take_over(self, job_id: int, fingerprint: str, since: str) -> None:
+        for position, key in enumerate(self._keys[job_id]):
+            at, of, outcome = self._found.get((fingerprint, key), ("", 0, None))
+            if outcome is not None and at >= since:
+                self._outcomes[job_id][position] = outcome.taken_over(
+                    position, job_id=of
+                )
 
     def results(
         self,
@@ -122,6 +148,7 @@ class MemoryStore:
             for outcome in sorted(
                 known[job].values(), key=lambda each: each.finished, reverse=True
             )
+            if not outcome.reused
         ][:limit]
 
     def statuses(self, job_id: int) -> dict[int, Status]:

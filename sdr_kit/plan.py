@@ -8,12 +8,14 @@ from collections.abc import Iterable, Set
 
 from sdr_kit.account import Account, Edit
 from sdr_kit.accounts import Accounts, check_accounts
+from sdr_kit.dates import days_ago
 from sdr_kit.engine import Engine
+from sdr_kit.fingerprint import fingerprint_of
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.tally import Tally
-from sdr_kit.worker import Researcher, check_researcher, fingerprint_of
+from sdr_kit.worker import Researcher, check_researcher
 
 
 class Plan:
@@ -28,12 +30,15 @@ class Plan:
         store: AnyStore | str | None,
         settings: Settings | None,
         budget_usd: float | None = None,
+        *,
+        refresh: bool = False,
     ) -> None:
         self.accounts = check_accounts(accounts)
         self.researcher = check_researcher(researcher)
         self.settings = settings or Settings()
         self.limit = self.settings.chosen_concurrency(mode, concurrency)
         self.budget_usd = self.settings.chosen_budget(budget_usd)
+        self._refresh = refresh
         self._where = store
         self.store: AnyStore
         self.job_id = 0
@@ -65,8 +70,12 @@ class Plan:
             rows,
             researcher=self.researcher_name,
             concurrency=self.limit,
+            keys=self.accounts.keys,
             fingerprint=fingerprint_of(self.researcher),
+            reuse_since=self._reuse_since,
         )
+        reused = self.store.statuses(self.job_id)
+        rows = tuple(row for row in rows if row.position not in reused)
         sample = min(sample, len(rows))
         return Engine(
             _sample_first(rows, sample),
@@ -77,8 +86,21 @@ class Plan:
             job_id=self.job_id,
             attended=attended,
             sample=sample,
-            budget_usd=self.budget_usd,
+            so_far=Tally(
+                total=len(self.accounts),
+                slots=self.limit,
+                budget_usd=self.budget_usd,
+                reused=len(reused),
+            ),
         )
+
+    @property
+    def _reuse_since(self) -> str | None:
+        """From when on stored results are reused; None when none are."""
+        synthetic = getattr(self.researcher, "synthetic", False)
+        if self._refresh or synthetic or not self.settings.reuse_days:
+            return None
+        return days_ago(self.settings.reuse_days)
 
     def engine_for_retry(
         self, positions: Iterable[int] | None, *, limit: int, so_far: Tally

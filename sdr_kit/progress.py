@@ -47,6 +47,7 @@ class Progress:
         running: Accounts whose researcher is at work; never started above `limit`.
         waiting: Accounts that failed and wait for another try.
         retries: Attempts beyond each account's first.
+        reused: Completed accounts whose research an earlier job has paid for.
         limit: How many may run at once.
         accounts_per_minute: Rate over the last window (3 to 120 s).
         seconds: Since the start of the run.
@@ -75,6 +76,7 @@ class Progress:
     blocked_seconds: float = 0.0
     cost_usd: float = 0.0
     budget_usd: float | None = None
+    reused: int = 0
 
     @property
     def projected_cost_usd(self) -> float | None:

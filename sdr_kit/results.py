@@ -88,7 +88,7 @@ def results_frame(
         ],
         "attempts": [row.attempts if row else 0 for row in rows],
         "seconds": [row.seconds if row else 0.0 for row in rows],
-        "reused": [False] * len(rows),
+        "reused": [row is not None and row.reused for row in rows],
         "tier": [each.tier if each else None for each in research],
         "priority_score": [each.priority_score if each else None for each in research],
         "error_kind": [row.error_kind if row else None for row in rows],

@@ -7,6 +7,7 @@ files can be given it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, fields
@@ -26,7 +27,8 @@ from sdr_kit.account import (
 )
 from sdr_kit.plain import plain
 
-SCHEMA_VERSION = 4  # 1 had no edits, 2 no evidence and usage, 3 no fingerprints
+# 1 had no edits, 2 no evidence and usage, 3 no fingerprints, 4 no leases and no reuse.
+SCHEMA_VERSION = 5
 
 metadata = sa.MetaData()
 jobs = sa.Table(
@@ -41,6 +43,15 @@ jobs = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("seconds", sa.Float),
     sa.Column("fingerprint", sa.Text),  # who answered what; null: nobody knows
+    sa.Column("source", sa.Text),  # what the list is called
+    sa.Column("layout", sa.Text),  # its columns and their dtypes, as JSON
+    sa.Column("budget_usd", sa.Float),
+    sa.Column("slot_seconds", sa.Float),  # slots allowed × the seconds they were
+    sa.Column("progress", sa.Text),  # the holder's last snapshot, as JSON
+    sa.Column("holder", sa.Text),  # as JSON; null: nobody
+    sa.Column("lease_until", sa.Float),  # seconds since 1970
+    sa.Column("fence", sa.Integer),  # how often it was taken
+    sa.Column("wanted", sa.Text),  # what others want of the holder, as JSON
     sqlite_autoincrement=True,  # the number of a deleted job is not given again
 )
 
@@ -65,6 +76,7 @@ accounts = _of_account(
     sa.Column("industry", sa.Text),
     sa.Column("owner", sa.Text),
     sa.Column("extra", sa.Text, nullable=False),  # the other columns, as JSON
+    sa.Column("key", sa.Text, index=True),  # of the company, from list to list
 )
 results = _of_account(
     "results",
@@ -81,6 +93,18 @@ results = _of_account(
     sa.Column("evidence", sa.Text),  # by field, as JSON
     sa.Column("raw", sa.Text),
     sa.Column("account_cost_usd", sa.Float),  # of all attempts
+    sa.Column("found_at", sa.Text),  # ISO 8601, UTC
+    sa.Column("found_by", sa.Text),  # the fingerprint, as `short` writes it
+    sa.Column("reused_from", sa.Integer),  # the job it was paid for in
+    sa.Column("saved_usd", sa.Float),  # what it cost there
+)
+samples = sa.Table(  # a run over time
+    "samples",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("seconds", sa.Float, primary_key=True),
+    sa.Column("sample", sa.Text, nullable=False),  # as JSON
+    sqlite_with_rowid=False,
 )
 attempts = _of_account(
     "attempts",
@@ -112,8 +136,13 @@ edits = sa.Table(  # of a company, in whatever list it stands
 )
 
 
-def account_row(job_id: int, account: Account) -> tuple[Any, ...]:
-    """Gives the row of `accounts` for an account of a job."""
+def short(fingerprint: str) -> str:
+    """Writes a fingerprint as it stands in each row of `results`."""
+    return hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
+
+
+def account_row(job_id: int, account: Account, key: str | None) -> tuple[Any, ...]:
+    """Gives the row of `accounts` for an account of a job, and its company's key."""
     extra = json.dumps(plain(account.extra)) if account.extra else "{}"
     return (
         job_id,
@@ -123,6 +152,7 @@ def account_row(job_id: int, account: Account) -> tuple[Any, ...]:
         account.industry,
         account.owner,
         extra,
+        key,
     )
 
 
@@ -193,6 +223,8 @@ def outcome_of(row: sa.Row[Any]) -> Outcome:
     found = {name: columns.pop(name) for name in ("tier", "priority_score", "cost_usd")}
     evidence = json.loads(columns.pop("evidence") or "{}")
     cost = columns.pop("account_cost_usd")
+    for name in ("found_at", "found_by"):
+        del columns[name]
     if found_fields is None:
         return Outcome(**columns, cost_usd=cost)
     research = Research(

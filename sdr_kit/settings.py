@@ -100,6 +100,13 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="What one job may cost in US dollars; unset: no bound.",
     )
+    reuse_days: float = Field(
+        default=60,
+        ge=0,
+        le=36_500,
+        allow_inf_nan=False,
+        description="For how many days a stored result is fresh, and reused.",
+    )
     database_url: str | None = Field(
         default=None,
         repr=False,  # it may hold a password

@@ -18,7 +18,6 @@ a run keeps one open for its writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,8 +31,28 @@ from sdr_kit.database import (
     listed,
     waiting_while_busy,
 )
+from sdr_kit.dates import now
 from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.settings import Settings
+
+# Of the columns beside max() SQLite takes those of the row that has it
+# (https://sqlite.org/lang_select.html#bareagg).
+_TAKE_OVER = sa.text("""
+    INSERT INTO results (
+        job_id, position, status, attempts, seconds, finished, fields, tier,
+        priority_score, evidence, found_at, found_by, reused_from, saved_usd)
+    SELECT :job, ours.position, 'completed', 0, 0, 0, found.fields, found.tier,
+        found.priority_score, found.evidence, max(found.found_at), found.found_by,
+        coalesce(found.reused_from, found.job_id),
+        coalesce(found.saved_usd, found.account_cost_usd, found.cost_usd)
+    FROM accounts AS ours
+    JOIN accounts AS theirs ON theirs.key = ours.key AND theirs.job_id <> ours.job_id
+    JOIN results AS found
+        ON found.job_id = theirs.job_id AND found.position = theirs.position
+    WHERE ours.job_id = :job AND found.status = 'completed'
+        AND found.found_by = :by AND found.found_at >= :since
+    GROUP BY ours.position
+""")
 
 
 class Store:
@@ -65,20 +84,29 @@ class Store:
         *,
         researcher: str,
         concurrency: int,
+        keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
+        reuse_since: str | None = None,
     ) -> int:
         """Stores a new job with all its accounts and gives its number.
 
-        When the file was deleted meanwhile, it begins a new one.
+        When the file was deleted meanwhile, it begins a new one. What earlier jobs have
+        found of the same companies by the same fingerprint is taken over, all in one
+        transaction: the newest of each company that is new enough.
 
         Args:
             accounts: The list.
             researcher: What the researcher is called.
             concurrency: How many at once, to begin with.
+            keys: What identifies the company of each account; see
+                `sdr_kit.loading.names.account_key`. None takes nothing over.
             fingerprint: Who answers and what is asked; None when nobody knows.
+            reuse_since: What was found before is too old (ISO 8601, UTC); None takes
+                nothing over.
         """
+        names: Sequence[str | None] = keys or [None] * len(accounts)
         job = schema.jobs.insert().values(
-            created_at=_now(),
+            created_at=now(),
             researcher=researcher,
             concurrency=concurrency,
             total=len(accounts),
@@ -92,8 +120,14 @@ class Store:
             insert(
                 connection,
                 schema.accounts,
-                [schema.account_row(job_id, a) for a in accounts],
+                [
+                    schema.account_row(job_id, account, key)
+                    for account, key in zip(accounts, names, strict=True)
+                ],
             )
+            if fingerprint is not None and reuse_since is not None:
+                same = {"by": schema.short(fingerprint), "since": reuse_since}
+                connection.execute(_TAKE_OVER, {"job": job_id, **same})
             return job_id
 
         return self._db.write(create, anew=True)
@@ -152,13 +186,20 @@ class Store:
         rows = self._db.read(_of_the_unfinished(job_id, cost))
         return {row.position: row.usd for row in rows if row.usd is not None}
 
-    def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
+    def open_writer(
+        self, job_id: int, fingerprint: str | None = None
+    ) -> tuple[Record, Callable[[], None]]:
         """Opens the one connection a run writes through.
+
+        Args:
+            job_id: The job.
+            fingerprint: Of the researcher whose results will be written.
 
         Returns:
             A function that writes a batch of attempts and outcomes in one
             transaction, and a function that closes the connection.
         """
+        by = None if fingerprint is None else schema.short(fingerprint)
         with self._db.translated():
             connection = waiting_while_busy(self._db.opened)(to_write=True)
 
@@ -174,6 +215,8 @@ class Store:
                     connection,
                     schema.results,
                     [schema.result_row(job_id, o) for o in outcomes],
+                    found_at=now(),
+                    found_by=by,
                 )
 
         def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
@@ -221,6 +264,7 @@ class Store:
         )
         table = schema.results.c
         query = sa.select(schema.results).where(table.job_id.in_(same))
+        query = query.where(table.reused_from.is_(None))
         query = query.order_by(table.job_id.desc(), table.finished.desc()).limit(limit)
         return [schema.outcome_of(row) for row in self._db.read(query)]
 
@@ -254,7 +298,7 @@ class Store:
             edit: All that is set; an empty one removes what was.
         """
         if edit:
-            row = schema.edit_row(key, edit, edited_at=_now())
+            row = schema.edit_row(key, edit, edited_at=now())
             self._db.write(lambda connection: insert(connection, schema.edits, [row]))
         else:
             removal = schema.edits.delete().where(schema.edits.c.key == key)
@@ -291,10 +335,6 @@ def open_store(store: AnyStore | str | None, settings: Settings) -> AnyStore:
             f'store is {store!r}; it must be a Store, a database URL or "memory"'
         )
     return MemoryStore() if store == "memory" else Store(store)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _of_the_unfinished(job_id: int, *sums: sa.Label[Any]) -> sa.Select[Any]:

@@ -24,9 +24,11 @@ class Tally:
         total: Accounts in the list.
         slots: How many may run at once, to begin with.
         budget_usd: What the job may cost in all; infinity is no bound.
+        reused: Accounts that earlier jobs have researched.
 
     Attributes:
         total: Accounts in the list.
+        reused: The same; they are completed, and count in no rate and no cost.
         budget: Its money.
         counts: How many are committed as completed, and as failed.
         seconds: How long the run took, once it has ended.
@@ -34,10 +36,13 @@ class Tally:
         usage: What the committed attempts took, failed ones too.
     """
 
-    def __init__(self, *, total: int, slots: int, budget_usd: float = math.inf) -> None:
+    def __init__(
+        self, *, total: int, slots: int, budget_usd: float = math.inf, reused: int = 0
+    ) -> None:
         self.total = total
+        self.reused = reused
         self.budget = Budget(budget_usd)
-        self.counts = (0, 0)
+        self.counts = (reused, 0)
         self.seconds = 0.0
         self.history = History()
         self.retries = 0
@@ -103,9 +108,9 @@ class Tally:
             completed=completed,
             failed=failed,
             pending=self.total - done,
-            reused=0,
+            reused=self.reused,
             seconds=seconds,
-            accounts_per_minute=60 * done / seconds if seconds else 0.0,
+            accounts_per_minute=60 * (done - self.reused) / seconds if seconds else 0.0,
             speedup=self._work_seconds / seconds if seconds else 0.0,
             efficiency=self._work_seconds / slot_seconds if slot_seconds else 0.0,
             retries=self.retries,

@@ -183,12 +183,6 @@ class RetryPolicy:
         return self.backoff.jittered(work.retries)
 
 
-def fingerprint_of(researcher: Researcher) -> str | None:
-    """Says who answers and what is asked, where the researcher does; else None."""
-    fingerprint = getattr(researcher, "fingerprint", None)
-    return fingerprint if isinstance(fingerprint, str) else None
-
-
 def notices_of(researcher: Researcher) -> tuple[str, ...]:
     """Gives what the researcher noticed about its provider, a sentence each."""
     notices = getattr(researcher, "notices", ())

@@ -32,6 +32,7 @@ class Writer:
     Args:
         store: Where they go.
         job_id: The job in that store.
+        fingerprint: Of the researcher whose results they are.
         on_commit: Is told of the attempts and outcomes of each committed group.
     """
 
@@ -40,11 +41,13 @@ class Writer:
         store: AnyStore,
         job_id: int,
         *,
+        fingerprint: str | None = None,
         on_commit: Callable[[Sequence[Attempt], Sequence[Outcome]], None],
     ) -> None:
         self.uncommitted = 0
         self._store = store
         self._job_id = job_id
+        self._fingerprint = fingerprint
         self._on_commit = on_commit
         self._attempts: list[Attempt] = []
         self._outcomes: list[Outcome] = []
@@ -56,7 +59,7 @@ class Writer:
 
     async def __aenter__(self) -> Self:
         self._record, self._close = await self._where_it_may_block(
-            lambda: self._store.open_writer(self._job_id)
+            lambda: self._store.open_writer(self._job_id, self._fingerprint)
         )
         return self
 

@@ -45,6 +45,7 @@ def test_the_defaults() -> None:
         "max_concurrency": 10,
         "auto_max_concurrency": 50,
         "budget_usd": None,
+        "reuse_days": 60,
         "account_delay_ms": 0,
         "max_api_retries": 3,
         "retry_initial_seconds": 1.0,

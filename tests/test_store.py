@@ -581,7 +581,7 @@ def test_a_file_that_is_deleted_while_it_is_written_to_is_missed(file: Store) ->
 def test_a_file_of_a_newer_version_is_refused(file: Store) -> None:
     with connect(path_of(file)) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(StoreError, match=r"newer sdr_kit \(schema 5, this one knows 4"):
+    with pytest.raises(StoreError, match=r"newer sdr_kit \(schema 6, this one knows 5"):
         Store(f"sqlite:///{file}")
 
 
@@ -807,8 +807,10 @@ async def test_a_cancelled_writer_lets_no_second_one_at_the_connection(
     inside: list[int] = []
 
     class SlowStore(Store):
-        def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
-            write, close = super().open_writer(job_id)
+        def open_writer(
+            self, job_id: int, fingerprint: str | None = None
+        ) -> tuple[Record, Callable[[], None]]:
+            write, close = super().open_writer(job_id, fingerprint)
 
             def record(
                 attempts: Sequence[Attempt], outcomes: Sequence[Outcome]

@@ -19,13 +19,14 @@ from sdr_kit.batch import Job, start
 from sdr_kit.benchmark import Comparison
 from sdr_kit.estimate import Estimate, maybe_estimate
 from sdr_kit.export import file_name, to_csv, to_excel
+from sdr_kit.fingerprint import fingerprint_of
 from sdr_kit.loading.tables import Source
 from sdr_kit.plan import edits_by_position
 from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.workbench.trial import Trial
-from sdr_kit.worker import Researcher, fingerprint_of
+from sdr_kit.worker import Researcher
 
 KNOWN = 200  # earlier accounts that an estimate is drawn from
 

@@ -1,0 +1,19 @@
+"""The wall clock as it is written down: ISO 8601 in UTC, which sorts as text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+def now() -> str:
+    """Gives this moment, to the millisecond."""
+    return _written(datetime.now(UTC))
+
+
+def days_ago(days: float) -> str:
+    """Gives the moment so many days ago."""
+    return _written(datetime.now(UTC) - timedelta(days=days))
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")

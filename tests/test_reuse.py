@@ -1,0 +1,229 @@
+"""What is stored and fresh is not paid for again; what cannot be told is."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import random
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import sdr_kit
+from sdr_kit import Account, Permanent, Research, Settings
+from sdr_kit.account import Evidence
+from sdr_kit.batch import Run
+from sdr_kit.fingerprint import fingerprint_of
+from sdr_kit.memory_store import MemoryStore
+from sdr_kit.store import AnyStore, Store
+from tests.accounts import made_up
+
+PROOF = Evidence(source="https://a.de/x", quote="so", at="2026-11-23T10:00:00Z")
+
+
+@pytest.fixture(params=["memory", "file"])
+def store(request: pytest.FixtureRequest) -> AnyStore:
+    return MemoryStore() if request.param == "memory" else Store("sqlite:///reuse.db")
+
+
+class Counting:
+    """Says what it is told to, for a cent; counts its calls."""
+
+    def __init__(self, fingerprint: str | None = "a|model|brief") -> None:
+        self.fingerprint = fingerprint
+        self.calls: list[str] = []
+        self.failing: set[str] = set()
+
+    async def __call__(self, account: Account) -> Research:
+        self.calls.append(account.company_name)
+        if account.company_name in self.failing:
+            raise Permanent("no")
+        return Research(
+            fields={"call": len(self.calls)},
+            tier="B",
+            priority_score=5,
+            cost_usd=0.01,
+            evidence={"call": (PROOF,)},
+        )
+
+
+async def process(
+    researcher: Any, store: AnyStore, number: int = 6, **options: Any
+) -> Run:
+    options.setdefault("settings", Settings())
+    return await sdr_kit.process(made_up(number), researcher, store=store, **options)
+
+
+@pytest.mark.anyio
+async def test_the_same_run_again_makes_no_call_and_costs_nothing(
+    store: AnyStore,
+) -> None:
+    first = await process(counting := Counting(), store)
+    again = await process(counting, store)
+    assert len(counting.calls) == 6
+    assert again.summary.reused == again.summary.completed == 6
+    assert again.summary.cost_usd == 0
+    assert again.summary.accounts_per_minute == 0
+    assert again.frame["reused"].all()
+    assert again.frame["cost_usd"].isna().all()
+    assert (again.frame["attempts"] == 0).all()
+    for column in ("call", "tier", "priority_score"):
+        assert again.frame[column].equals(first.frame[column])
+    assert again.evidence.equals(first.evidence)
+    assert {each.saved_usd for each in store.results(again.job_id)} == {0.01}
+
+
+@pytest.mark.anyio
+async def test_a_longer_list_researches_what_is_new(store: AnyStore) -> None:
+    await process(counting := Counting(), store, 4)
+    run = await process(counting, store, 10)
+    assert (run.summary.reused, run.summary.completed) == (4, 10)
+    assert sorted(counting.calls) == sorted(made_up(10).frame["company_name"])
+    assert list(run.frame["reused"]) == [True] * 4 + [False] * 6
+
+
+@pytest.mark.anyio
+async def test_a_failure_is_researched_again(store: AnyStore) -> None:
+    counting = Counting()
+    counting.failing = {"Company 2"}
+    await process(counting, store)
+    counting.failing, counting.calls = set(), []
+    run = await process(counting, store)
+    assert counting.calls == ["Company 2"]
+    assert run.summary.completed == 6
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "other", [{"refresh": True}, {"settings": Settings(reuse_days=0)}]
+)
+async def test_a_refresh_pays_again(store: AnyStore, other: dict[str, Any]) -> None:
+    await process(counting := Counting(), store)
+    run = await process(counting, store, **other)
+    assert len(counting.calls) == 12
+    assert run.summary.reused == 0
+    newest = await process(counting, store)
+    assert list(newest.frame["call"]) == list(run.frame["call"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("other", ["a|model|other brief", None])
+async def test_another_researcher_is_another_answer(
+    store: AnyStore, other: str | None
+) -> None:
+    await process(Counting(), store)
+    for _ in range(2):
+        await process(counting := Counting(other), store, 3)
+    assert len(counting.calls) == (0 if other else 3)
+
+
+@pytest.mark.anyio
+async def test_the_sandbox_is_never_reused(store: AnyStore) -> None:
+    counting = Counting()
+    counting.synthetic = True  # type: ignore[attr-defined]
+    await process(counting, store)
+    await process(counting, store)
+    assert len(counting.calls) == 12
+
+
+@pytest.mark.anyio
+async def test_what_is_reused_of_a_reuse_is_that_of_the_first(store: AnyStore) -> None:
+    first = await process(counting := Counting(), store)
+    await process(counting, store)
+    third = await process(counting, store)
+    assert {e.reused_from for e in store.results(third.job_id)} == {first.job_id}
+    assert {e.saved_usd for e in store.results(third.job_id)} == {0.01}
+
+
+@pytest.mark.anyio
+async def test_what_is_older_than_the_days_is_researched_again() -> None:
+    store = Store("sqlite:///reuse.db")
+    await process(counting := Counting(), store)
+    with sqlite3.connect(str(store)) as db:
+        db.execute("UPDATE results SET found_at = '2020-01-01T00:00:00.000+00:00'")
+    db.close()
+    await process(counting, store)
+    assert len(counting.calls) == 12
+
+
+@pytest.mark.anyio
+async def test_compare_reuses_nothing_and_is_not_reused(store: AnyStore) -> None:
+    await process(counting := Counting(), store)
+    await sdr_kit.compare(made_up(6), counting, concurrency=(1, 2), sample=6)
+    assert len(counting.calls) == 18
+
+
+@pytest.mark.anyio
+async def test_a_person_s_word_stays_above_what_is_reused(store: AnyStore) -> None:
+    accounts = made_up(3)
+    await process(counting := Counting(), store, 3)
+    store.edit(accounts.keys[1], sdr_kit.account.Edit(tier="A", notes="call"))
+    run = await process(counting, store, 3)
+    assert list(run.frame["tier"]) == ["B", "A", "B"]
+
+
+# What a function is known by.
+
+LIMIT = 3
+CLIENT = random.Random(1)
+
+
+def helper(text: str) -> str:
+    return text[:LIMIT]
+
+
+def plain(account: Account) -> dict[str, str]:
+    return {"name": helper(account.company_name), "pi": json.dumps(math.pi)}
+
+
+def with_client(account: Account) -> dict[str, float]:
+    return {"luck": CLIENT.random(), "name": len(account.company_name)}
+
+
+def made(word: object) -> Callable[[Account], dict[str, object]]:
+    def research(account: Account) -> dict[str, object]:
+        return {"word": word, "name": account.company_name}
+
+    return research
+
+
+def test_a_function_is_known_by_what_it_does() -> None:
+    assert fingerprint_of(plain) == fingerprint_of(plain)
+    assert fingerprint_of(made("a")) == fingerprint_of(made("a"))
+    assert fingerprint_of(made({"a": (1, [2.5])})) is not None
+    told = [plain, made("a"), made("b"), made(1), made("1"), made(1.0), made(None)]
+    told += [made([1]), made((1,)), made({1}), functools.partial(plain)]
+    known = [fingerprint_of(each) for each in told]
+    assert None not in known
+    assert len(set(known)) == len(known)
+
+
+def test_a_changed_global_or_helper_is_another_function(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = fingerprint_of(plain)
+    monkeypatch.setitem(globals(), "LIMIT", 4)
+    changed = fingerprint_of(plain)
+    assert before != changed
+    monkeypatch.setitem(globals(), "helper", lambda text: text)
+    assert fingerprint_of(plain) not in (before, changed)
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        with_client,
+        made(random.Random(1)),
+        made(object()),
+        print,
+        Counting(None),
+        eval("lambda account: {}"),  # noqa: S307
+        functools.partial(made, random.Random(1)),
+    ],
+    ids=range(7),
+)
+def test_what_cannot_be_told_is_not_known(unknown: Any) -> None:
+    assert fingerprint_of(unknown) is None
