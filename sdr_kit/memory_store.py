@@ -151,6 +151,24 @@ class MemoryStore:
             if not outcome.reused
         ][:limit]
 
+    def taken_over(self, job_id: int) -> dict[int, float | None]:
+        """Gives which accounts earlier jobs have paid for, and what, by position."""
+        with self._lock:
+            outcomes = list(self._outcomes[job_id].values())
+        return {each.position: each.saved_usd for each in outcomes if each.reused}
+
+    def fresh(
+        self, keys: Sequence[str], *, fingerprint: str, since: str
+    ) -> dict[str, float | None]:
+        """Gives which companies a new job would not have to pay for, and what."""
+        with self._lock:
+            known = {key: self._found.get((fingerprint, key)) for key in keys}
+        return {
+            key: found[2].cost_usd
+            for key, found in known.items()
+            if found is not None and found[0] >= since
+        }
+
     def statuses(self, job_id: int) -> dict[int, Status]:
         """Gives which accounts have ended, and how, by position."""
         with self._lock:

@@ -74,7 +74,7 @@ class Plan:
             fingerprint=fingerprint_of(self.researcher),
             reuse_since=self._reuse_since,
         )
-        reused = self.store.statuses(self.job_id)
+        reused = self.store.taken_over(self.job_id)
         rows = tuple(row for row in rows if row.position not in reused)
         sample = min(sample, len(rows))
         return Engine(
@@ -91,16 +91,14 @@ class Plan:
                 slots=self.limit,
                 budget_usd=self.budget_usd,
                 reused=len(reused),
+                saved_usd=sum(filter(None, reused.values())),
             ),
         )
 
     @property
     def _reuse_since(self) -> str | None:
-        """From when on stored results are reused; None when none are."""
-        synthetic = getattr(self.researcher, "synthetic", False)
-        if self._refresh or synthetic or not self.settings.reuse_days:
-            return None
-        return days_ago(self.settings.reuse_days)
+        refresh = self._refresh
+        return None if refresh else maybe_since(self.researcher, self.settings)
 
     def engine_for_retry(
         self, positions: Iterable[int] | None, *, limit: int, so_far: Tally
@@ -149,6 +147,13 @@ class Plan:
                     f"the account at position {place} is completed; only failed and "
                     "unfinished ones are retried"
                 )
+
+
+def maybe_since(researcher: Researcher, settings: Settings) -> str | None:
+    """Gives from when on stored results are reused; None when none are."""
+    if getattr(researcher, "synthetic", False) or not settings.reuse_days:
+        return None
+    return days_ago(settings.reuse_days)
 
 
 def _sample_first(rows: tuple[Account, ...], sample: int) -> tuple[Account, ...]:

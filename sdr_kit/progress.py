@@ -81,11 +81,10 @@ class Progress:
     @property
     def projected_cost_usd(self) -> float | None:
         """What the whole list will have cost at this rate; None before any cost."""
-        return (
-            self.cost_usd / self.done * self.total
-            if self.done and self.cost_usd
-            else None
-        )
+        researched = self.done - self.reused
+        if not researched or not self.cost_usd:
+            return None
+        return self.cost_usd / researched * (self.total - self.reused)
 
     @property
     def held(self) -> bool:
@@ -112,7 +111,8 @@ class RunSummary:
         completed: Accounts with research.
         failed: Accounts given up.
         pending: Accounts left undone because the run was stopped or cancelled.
-        reused: Accounts answered from stored results.
+        reused: Accounts answered from stored results; completed ones.
+        saved_usd: What those cost when they were researched, where it is known.
         seconds: From the start to the last account, by the clock.
         accounts_per_minute: Finished accounts ÷ minutes.
         speedup: Σ seconds of the attempts ÷ seconds elapsed: how many accounts were
@@ -139,6 +139,7 @@ class RunSummary:
     stopped: str | None = None
     usage: Usage = field(default_factory=Usage)
     notices: tuple[str, ...] = ()
+    saved_usd: float = 0.0
 
     def __str__(self) -> str:
         text = (
@@ -149,6 +150,9 @@ class RunSummary:
         text += f", {self.speedup:.1f}× one by one)" if self.speedup > 1.05 else ")"
         if self.cost_usd:
             text += f", for {dollars(self.cost_usd)}"
+        if self.reused:
+            saved = f", which saved {dollars(self.saved_usd)}" if self.saved_usd else ""
+            text += f". {self.reused:,} reused from earlier runs{saved}"
         if self.stopped:
             text += f". Stopped early: {self.stopped}"
         return ". ".join([text.rstrip("."), *self.notices]) if self.notices else text

@@ -35,6 +35,11 @@ from sdr_kit.dates import now
 from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.settings import Settings
 
+_PAID = sa.func.coalesce(
+    schema.results.c.saved_usd,
+    schema.results.c.account_cost_usd,
+    schema.results.c.cost_usd,
+).label("paid")
 # Of the columns beside max() SQLite takes those of the row that has it
 # (https://sqlite.org/lang_select.html#bareagg).
 _TAKE_OVER = sa.text("""
@@ -267,6 +272,37 @@ class Store:
         query = query.where(table.reused_from.is_(None))
         query = query.order_by(table.job_id.desc(), table.finished.desc()).limit(limit)
         return [schema.outcome_of(row) for row in self._db.read(query)]
+
+    def taken_over(self, job_id: int) -> dict[int, float | None]:
+        """Reads which accounts earlier jobs have paid for, and what, by position."""
+        table = schema.results.c
+        query = sa.select(table.position, table.saved_usd)
+        rows = self._db.read(
+            query.where(table.job_id == job_id, table.reused_from.is_not(None))
+        )
+        return {row.position: row.saved_usd for row in rows}
+
+    def fresh(
+        self, keys: Sequence[str], *, fingerprint: str, since: str
+    ) -> dict[str, float | None]:
+        """Reads which companies a new job would not have to pay for, and what."""
+        asked = sa.select(
+            schema.accounts.c.key, sa.func.max(schema.results.c.found_at), _PAID
+        )
+        found = schema.results.c
+        query = asked.join_from(
+            schema.accounts,
+            schema.results,
+            (found.job_id == schema.accounts.c.job_id)
+            & (found.position == schema.accounts.c.position),
+        ).where(
+            schema.accounts.c.key.in_(listed(keys)),
+            found.status == "completed",
+            found.found_by == schema.short(fingerprint),
+            found.found_at >= since,
+        )
+        rows = self._db.read(query.group_by(schema.accounts.c.key))
+        return {row.key: row.paid for row in rows}
 
     def statuses(self, job_id: int) -> dict[int, Status]:
         """Reads which accounts have ended, and how, by position."""

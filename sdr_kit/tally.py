@@ -25,10 +25,12 @@ class Tally:
         slots: How many may run at once, to begin with.
         budget_usd: What the job may cost in all; infinity is no bound.
         reused: Accounts that earlier jobs have researched.
+        saved_usd: What those cost there, where it is known.
 
     Attributes:
         total: Accounts in the list.
         reused: The same; they are completed, and count in no rate and no cost.
+        saved_usd: The same.
         budget: Its money.
         counts: How many are committed as completed, and as failed.
         seconds: How long the run took, once it has ended.
@@ -37,10 +39,17 @@ class Tally:
     """
 
     def __init__(
-        self, *, total: int, slots: int, budget_usd: float = math.inf, reused: int = 0
+        self,
+        *,
+        total: int,
+        slots: int,
+        budget_usd: float = math.inf,
+        reused: int = 0,
+        saved_usd: float = 0.0,
     ) -> None:
         self.total = total
         self.reused = reused
+        self.saved_usd = saved_usd
         self.budget = Budget(budget_usd)
         self.counts = (reused, 0)
         self.seconds = 0.0
@@ -109,6 +118,7 @@ class Tally:
             failed=failed,
             pending=self.total - done,
             reused=self.reused,
+            saved_usd=self.saved_usd,
             seconds=seconds,
             accounts_per_minute=60 * (done - self.reused) / seconds if seconds else 0.0,
             speedup=self._work_seconds / seconds if seconds else 0.0,

@@ -35,11 +35,17 @@ async def slow(_account: Account) -> dict[str, object]:
     return {}
 
 
-def panel(number: int = 5, *, researcher: object = quick, **settings: int) -> Workbench:
+def panel(
+    number: int = 5,
+    *,
+    researcher: object = quick,
+    store: str = "memory",
+    **settings: int,
+) -> Workbench:
     workbench = Workbench(
         made_up(number),
         researchers={"mine": researcher},  # type: ignore[dict-item]
-        store="memory",
+        store=store,
         settings=Settings(**settings),
     )
     workbench._chooser.dropdown.value = researcher
@@ -868,21 +874,47 @@ def test_a_first_paid_run_tries_a_sample_and_asks_what_to_do() -> None:
 
 
 def test_a_later_paid_run_says_beforehand_what_it_will_cost() -> None:
-    workbench = panel(5, researcher=(paid := Paid()))
-    ran(workbench)
+    paid = Paid()
+    ran(panel(5, researcher=paid, store="sqlite:///paid.db"))
+    workbench = panel(12, researcher=paid, store="sqlite:///paid.db")
     workbench._run.click()
-    assert workbench._question.visible
-    assert "5 accounts, about $0.05, about " in shown(workbench._question)
-    assert "as 5 accounts researched earlier took" in shown(workbench._question)
+    question = workbench._question
+    assert question.visible
+    assert "5 of 12 accounts were researched within the last 60 days, for $0.05" in (
+        shown(question)
+    )
+    assert "The others: 7 accounts, about $0.07, about " in shown(question)
+    assert "as 5 accounts researched earlier took" in shown(question)
     workbench._slider.value = 2
-    assert " at 2 (" in shown(workbench._question)
+    assert " at 2 (" in shown(question)
     workbench._mode.value = "Sequential"
-    assert " at 1 (" in shown(workbench._question)
+    assert " at 1 (" in shown(question)
     assert len(paid.calls) == 5
-    workbench._question._yes.click()
+    assert question._yes.description == "Reuse 5"
+    question._yes.click()
+    drawn_to_the_end(workbench)
+    assert len(paid.calls) == 12
+    assert "5 reused" in workbench._progress.value
+    assert not question.visible
+
+
+def test_what_is_stored_may_be_researched_again() -> None:
+    workbench = ran(panel(5, researcher=(paid := Paid())))
+    workbench._run.click()
+    assert "All of 5 accounts were researched" in shown(workbench._question)
+    assert workbench._question._other.description == "Research all again"
+    workbench._question._other.click()
     drawn_to_the_end(workbench)
     assert len(paid.calls) == 10
-    assert not workbench._question.visible
+
+
+def test_the_sandbox_is_asked_again_without_a_question() -> None:
+    workbench = ran(panel(5))
+    workbench._chooser.dropdown.index = 0
+    ran(workbench)
+    assert "reused" not in workbench._progress.value
+    ran(workbench)
+    assert "reused" not in workbench._progress.value
 
 
 def test_the_question_of_a_paid_run_goes_with_its_subject() -> None:

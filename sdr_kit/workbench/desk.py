@@ -21,7 +21,7 @@ from sdr_kit.estimate import Estimate, maybe_estimate
 from sdr_kit.export import file_name, to_csv, to_excel
 from sdr_kit.fingerprint import fingerprint_of
 from sdr_kit.loading.tables import Source
-from sdr_kit.plan import edits_by_position
+from sdr_kit.plan import edits_by_position, maybe_since
 from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
@@ -46,6 +46,19 @@ class Details:
     outcome: Outcome | None
     attempts: list[Attempt]
     edit: Edit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fresh:
+    """What a run need not pay for.
+
+    Attributes:
+        accounts: How many of the list are stored and fresh.
+        saved_usd: What they cost, where it is known.
+    """
+
+    accounts: int
+    saved_usd: float
 
 
 class Desk:
@@ -143,6 +156,7 @@ class Desk:
         concurrency: int,
         budget_usd: float | None,
         sample: int | None,
+        refresh: bool = False,
     ) -> Job:
         """Starts a run of the whole list; no budget is none, whatever is set."""
         self._check_idle("start another run")
@@ -155,6 +169,7 @@ class Desk:
             settings=self.settings,
             budget_usd=math.inf if budget_usd is None else budget_usd,
             sample=sample,
+            refresh=refresh,
         )
         return self.job
 
@@ -173,6 +188,19 @@ class Desk:
         self.job.budget_usd = budget_usd
         self.job = self.job.retry(positions)
         return self.job
+
+    def fresh(self, researcher: Researcher) -> Fresh:
+        """Says how much of the list is stored and would be reused."""
+        fingerprint = fingerprint_of(researcher)
+        since = maybe_since(researcher, self.settings)
+        if fingerprint is None or since is None:
+            return Fresh(accounts=0, saved_usd=0.0)
+        keys = self._list().keys
+        found = self.store.fresh(keys, fingerprint=fingerprint, since=since)
+        known = [key for key in keys if key in found]
+        return Fresh(
+            accounts=len(known), saved_usd=sum(found[key] or 0.0 for key in known)
+        )
 
     def forecast(
         self, researcher: Researcher, *, concurrency: int, calls: int | None = None

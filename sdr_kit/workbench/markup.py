@@ -10,6 +10,7 @@ from sdr_kit.causes import Cause
 from sdr_kit.estimate import Estimate
 from sdr_kit.progress import Progress
 from sdr_kit.words import counted, dollars, dollars_between, duration
+from sdr_kit.workbench.desk import Fresh
 
 BLOCKED_SECONDS = 1.0  # a shorter hold-up is not worth a word
 
@@ -119,6 +120,8 @@ def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
         ]
         if now.waiting:
             parts.append(f"{now.waiting:,} waiting for another try")
+    if now.reused:
+        parts.append(f"{now.reused:,} reused")
     if now.retries:
         parts.append(f"{now.retries:,} retries")
     if now.cost_usd:
@@ -129,10 +132,23 @@ def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
     return block(f"{bar}<p>{' · '.join(parts)}</p>")
 
 
-def before_you_pay(estimate: Estimate | None) -> str:
-    """Says what a run will cost, and asks."""
-    earlier = "" if estimate is None else counted(estimate.sample, "account")
-    return note(f"{estimate} (as {earlier} researched earlier took). Go ahead?")
+def before_a_run(
+    estimate: Estimate | None, fresh: Fresh, total: int, *, days: float
+) -> str:
+    """Says what need not be paid for again and what the rest will cost, and asks."""
+    said = []
+    if fresh.accounts:
+        saved = f", for {dollars(fresh.saved_usd)}" if fresh.saved_usd else ""
+        number = "All" if fresh.accounts == total else f"{fresh.accounts:,}"
+        said.append(
+            f"{number} of {counted(total, 'account')} were researched within the last "
+            f"{days:g} days{saved}."
+        )
+    if estimate is not None:
+        earlier = counted(estimate.sample, "account")
+        rest = "The others: " if fresh.accounts else ""
+        said.append(f"{rest}{estimate} (as {earlier} researched earlier took).")
+    return note(" ".join([*said, "Go ahead?"]))
 
 
 def before_comparing(calls: int, estimate: Estimate | None) -> str:

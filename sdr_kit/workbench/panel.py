@@ -235,25 +235,40 @@ class Workbench(widgets.VBox):
         if not self._desk.total or self._desk.active:
             return  # a second click
         researcher = self._chooser.researcher
-        if not getattr(researcher, "paid", False):
-            self._begin(researcher)
-        elif self._desk.forecast(researcher, concurrency=1) is None:
-            self._begin(researcher, sample=SAMPLE)
-        else:
+        paid = getattr(researcher, "paid", False)
+        known = paid and self._desk.forecast(researcher, concurrency=1) is not None
+        if known or self._desk.fresh(researcher).accounts:
             self._asked = researcher
             self._ask()
+        else:
+            self._begin(researcher, sample=SAMPLE if paid else None)
 
     def _ask(self) -> None:
         """Asks, with the numbers for how the controls stand now."""
-        researcher = self._asked
+        desk, researcher = self._desk, self._asked
         if researcher is None:
             return
-        estimate = self._desk.forecast(researcher, concurrency=self._at_once)
+        fresh, estimate = desk.fresh(researcher), None
+        left = desk.total - fresh.accounts
+        if left and getattr(researcher, "paid", False):
+            estimate = desk.forecast(researcher, concurrency=self._at_once, calls=left)
+        again = ("Research all again", lambda: self._begin(researcher, refresh=True))
         self._question.ask(
-            markup.before_you_pay(estimate), lambda: self._begin(researcher)
+            markup.before_a_run(
+                estimate, fresh, desk.total, days=desk.settings.reuse_days
+            ),
+            lambda: self._begin(researcher),
+            yes=f"Reuse {fresh.accounts:,}" if fresh.accounts else "Go ahead",
+            other=again if fresh.accounts else None,
         )
 
-    def _begin(self, researcher: Researcher, *, sample: int | None = None) -> None:
+    def _begin(
+        self,
+        researcher: Researcher,
+        *,
+        sample: int | None = None,
+        refresh: bool = False,
+    ) -> None:
         self._told = self._slider.value
         job = self._desk.run(
             researcher,
@@ -261,6 +276,7 @@ class Workbench(widgets.VBox):
             concurrency=self._told,
             budget_usd=self._chooser.budget_usd,
             sample=sample,
+            refresh=refresh,
         )
         self._watch(job)
 

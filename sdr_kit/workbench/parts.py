@@ -98,17 +98,38 @@ class Question(widgets.Box):
     def __init__(self, guard: Guard) -> None:
         self._words = text()
         self._act: Callable[[], None] = lambda: None
+        self._other_act: Callable[[], None] = lambda: None
         self._yes = button(
             "Go ahead", guard(self._agreed), tooltip="Do it", style="warning"
         )
+        self._other = button("Otherwise", guard(self._differed), tooltip="Do otherwise")
         self._no = button("Not now", guard(self.hide), tooltip="Do nothing")
-        super().__init__([self._words, self._yes, self._no], layout=ROW)
+        answers = [self._yes, self._other, self._no]
+        super().__init__([self._words, *answers], layout=ROW)
         self.add_class("sdr-kit-question")
         self.hide()
 
-    def ask(self, words: str, act: Callable[[], None]) -> None:
-        """Shows the question; `act` is done when the answer is yes."""
+    def ask(
+        self,
+        words: str,
+        act: Callable[[], None],
+        *,
+        yes: str = "Go ahead",
+        other: tuple[str, Callable[[], None]] | None = None,
+    ) -> None:
+        """Shows the question.
+
+        Args:
+            words: What is asked, as HTML.
+            act: What is done when the answer is yes.
+            yes: What yes is called.
+            other: Another answer, and what is done then.
+        """
         self._words.value, self._act = words, act
+        self._yes.description = yes
+        show(self._other, visible=other is not None)
+        if other is not None:
+            self._other.description, self._other_act = other
         show(self, visible=True)
 
     @property
@@ -121,6 +142,13 @@ class Question(widgets.Box):
         show(self, visible=False)
 
     def _agreed(self) -> None:
+        self._done(self._act)
+
+    def _differed(self) -> None:
+        self._done(self._other_act)
+
+    def _done(self, act: Callable[[], None]) -> None:
         self.hide()
-        act, self._act = self._act, lambda: None  # it is asked once and done once
+        # It is asked once and done once.
+        self._act = self._other_act = lambda: None
         act()
