@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any, SupportsIndex
 
@@ -27,6 +27,7 @@ from sdr_kit.loading.clean import check_chosen, clean
 from sdr_kit.loading.columns import COLUMNS, DOMAIN, NAME, SHARED, export_name
 from sdr_kit.loading.names import account_key
 from sdr_kit.loading.records import TEXT
+from sdr_kit.loading.stored import stored_books
 from sdr_kit.loading.tables import Source, name_of, table_of
 from sdr_kit.words import counted
 
@@ -96,6 +97,34 @@ class Accounts:
         """What identifies each account from one list to the next, in order."""
         names, domains = (_values(self.frame[column]) for column in (NAME, DOMAIN))
         return list(map(account_key, names, domains))
+
+    @property
+    def others(self) -> list[tuple[str, str]]:
+        """The source's own columns in their order: name and dtype."""
+        own = self.frame.drop(columns=[*COLUMNS, SHARED])
+        pairs = zip(own.columns, own.dtypes, strict=True)
+        return [(str(name), str(dtype)) for name, dtype in pairs]
+
+    @classmethod
+    def stored(
+        cls,
+        rows: Sequence[Account],
+        *,
+        source: str,
+        others: Sequence[tuple[str, str]],
+    ) -> Accounts:
+        """Makes a list again of what a job has stored of it.
+
+        Its rows are numbered from 0; what was a duplicate or rejected is not in it, and
+        a value that JSON cannot hold (a date) is a text, unless its dtype says how to
+        read it.
+
+        Args:
+            rows: The accounts, in order.
+            source: What the list is called.
+            others: What `others` gave.
+        """
+        return cls(stored_books(rows, others), source=source)
 
     @property
     def recognised(self) -> pd.DataFrame:

@@ -14,11 +14,16 @@ randomness is passed in, so a run can be replayed in virtual time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    nullcontext,
+)
 from types import MappingProxyType
 from typing import cast
 
@@ -32,9 +37,11 @@ from sdr_kit.account import (
     Research,
     sum_of_costs,
 )
-from sdr_kit.errors import StoreError, Verdict, classify
+from sdr_kit.errors import JobHeldError, StoreError, Verdict, classify
 from sdr_kit.feed import NOTHING_TRIED, Feed, Tried
 from sdr_kit.fingerprint import fingerprint_of
+from sdr_kit.keeper import Keeper, Snapshot, Wanted
+from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.limits import Backoff, Gate
 from sdr_kit.progress import (
     Progress,
@@ -43,7 +50,7 @@ from sdr_kit.progress import (
     State,
 )
 from sdr_kit.settings import Settings
-from sdr_kit.store import AnyStore
+from sdr_kit.store import AnyStore, Store
 from sdr_kit.tally import Tally
 from sdr_kit.watch import Watch
 from sdr_kit.words import counted, duration
@@ -74,6 +81,7 @@ class Engine:
         settings: Retries, waits, delays.
         store: Where outcomes go.
         job_id: The job in that store.
+        fence: Under which the job was taken.
         so_far: The books of the job when it is taken up again; None begins them.
         tried: Attempts made before at accounts that have no result.
         spent: What those cost in US dollars, by position, where it is known.
@@ -94,6 +102,7 @@ class Engine:
         settings: Settings,
         store: AnyStore,
         job_id: int,
+        fence: int = FIRST_FENCE,
         attended: bool,
         sample: int = 0,
         budget_usd: float = math.inf,
@@ -117,6 +126,8 @@ class Engine:
         self._researcher = researcher
         self._call = caller(researcher)
         self._job_id = job_id
+        self._fence = fence
+        self._store = store
         self._attended = attended
         self._gate = Gate(
             limit=limit,
@@ -149,6 +160,7 @@ class Engine:
         self._writer = Writer(
             store,
             job_id,
+            fence=fence,
             fingerprint=fingerprint_of(researcher),
             on_commit=self._committed,
         )
@@ -260,18 +272,70 @@ class Engine:
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(self._writer)
+                await stack.enter_async_context(self._keeper())
                 with self._opening:
                     await stack.enter_async_context(self._entered_researcher())
                 if not self._opening.cancelled_caught:
                     await self._work_through()
         except BaseException as error:
             cancelled = isinstance(error, asyncio.CancelledError)
-            crash = ("crashed", classify(error).message)
-            self._end = ("cancelled", "Cancelled.") if cancelled else crash
+            lost = isinstance(error, JobHeldError)
+            ended: State = (
+                "cancelled" if cancelled else "stopped" if lost else "crashed"
+            )
+            said = "Cancelled." if cancelled else classify(error).message
+            self._end = (ended, said)
             raise
         finally:
             with anyio.CancelScope(shield=True):
                 await self._note_end()
+
+    def _keeper(self) -> AbstractAsyncContextManager[object]:
+        """Holds the lease, where there is one, and hears other processes."""
+        if not isinstance(self._store, Store):
+            return nullcontext()
+        loop = asyncio.get_running_loop()
+
+        def tell(request: Callable[[], None]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has just been closed
+                loop.call_soon_threadsafe(request)
+
+        return Keeper(
+            self._store,
+            self._job_id,
+            self._fence,
+            snapshot=self._snapshot,
+            obey=lambda wanted: tell(lambda: self._obey(wanted)),
+            lost=lambda message: tell(lambda: self._lose(message)),
+        )
+
+    def _snapshot(self) -> Snapshot:
+        now = self.progress()
+        return Snapshot(
+            progress=now,
+            slot_seconds=self.tally.slots.slot_seconds(now.seconds),
+            samples=self.tally.history.samples,
+        )
+
+    def _obey(self, wanted: Wanted) -> None:
+        """Does what another process wants."""
+        if (limit := wanted.get("limit")) is not None and limit != self._gate.limit:
+            self.resize(limit)
+        if "budget_usd" in wanted:
+            usd = wanted["budget_usd"]
+            self.set_budget(math.inf if usd is None else usd)
+        state = wanted.get("state")
+        if state == "cancelled":
+            self.cancel()
+        elif state == "paused" and not self._gate.paused:
+            self.pause()
+        elif state == "running" and self._gate.paused:
+            self.resume()
+
+    def _lose(self, message: str) -> None:
+        """Stops at once: somebody else has the job."""
+        self._close("stopped", message)
+        self._cancel_workers(CANCEL_AGAIN_SECONDS)
 
     def _entered_researcher(self) -> AbstractAsyncContextManager[object]:
         researcher = self._researcher
@@ -605,7 +669,13 @@ class Engine:
         seconds = self.tally.seconds = self._ended_at - self._began
         logger.info("%s job=%d seconds=%.1f", state, self._job_id, seconds)
         try:
-            await self._writer.end_job(state=state, reason=reason, seconds=seconds)
+            await self._writer.end_job(
+                state=state,
+                reason=reason,
+                seconds=seconds,
+                slot_seconds=self.tally.slots.slot_seconds(seconds),
+                samples=self.tally.history.samples,
+            )
         except StoreError:
             if state != "crashed":  # else that is the error to be seen
                 raise

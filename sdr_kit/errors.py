@@ -87,6 +87,10 @@ class StoreError(SdrKitError):
     """The database cannot be opened, read or written."""
 
 
+class JobHeldError(StoreError):
+    """Another process works on the job; the message names it."""
+
+
 class RateLimited(SdrKitError):
     """The provider asks to wait (429, 529). Does not use up a retry.
 

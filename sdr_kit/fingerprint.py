@@ -41,7 +41,7 @@ def fingerprint_of(researcher: Callable[..., Any]) -> str | None:
         return None
     try:
         parts = list(_parts(researcher, seen=set()))
-    except (_UnknownError, OSError, TypeError, RecursionError):  # no source, a cycle
+    except (_UnknownError, OSError, TypeError, ValueError, RecursionError):
         return None
     name = getattr(researcher, "__name__", "function")
     return f"{name}|{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()}"
@@ -93,9 +93,10 @@ def _function_parts(function: types.FunctionType, *, seen: set[int]) -> Iterator
     yield inspect.getsource(function)
     for value in (function.__defaults__, function.__kwdefaults__ or ()):
         yield from _parts(value, seen=seen)
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     # What a decorator has wrapped is one of the closed-over values.
-    closed = inspect.getclosurevars(function)
-    for names in (closed.nonlocals, _globals_of(function)):
+    closed = {name: cell.cell_contents for name, cell in cells}
+    for names in (closed, _globals_of(function)):
         for name in sorted(names):
             yield name
             yield from _parts(names[name], seen=seen)

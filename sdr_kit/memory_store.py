@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sdr_kit.account import Account, Attempt, Edit, Outcome, Status
 from sdr_kit.dates import now
+from sdr_kit.lease import FIRST_FENCE
 
 # Writes a batch of attempts and outcomes of one job, all of it or nothing.
 Record = Callable[[Sequence[Attempt], Sequence[Outcome]], None]
@@ -42,6 +43,9 @@ class MemoryStore:
         keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
         reuse_since: str | None = None,
+        source: str = "",  # noqa: ARG002
+        layout: Sequence[tuple[str, str]] = (),  # noqa: ARG002
+        budget_usd: float | None = None,  # noqa: ARG002
     ) -> int:
         """Gives the number of a new job."""
         with self._lock:
@@ -54,9 +58,11 @@ class MemoryStore:
                 self._take_over(job_id, fingerprint, reuse_since)
         return job_id
 
-    def end_job(
-        self, job_id: int, *, state: str, reason: str | None, seconds: float
-    ) -> None:
+    def claim(self, job_id: int) -> int:  # noqa: ARG002
+        """Does nothing: no other process can see the job."""
+        return FIRST_FENCE
+
+    def end_job(self, job_id: int, **how: object) -> None:
         """Does nothing: nobody can ask for the job later."""
 
     def reopen(self, job_id: int, positions: Iterable[int]) -> None:
@@ -88,7 +94,11 @@ class MemoryStore:
         return spent
 
     def open_writer(
-        self, job_id: int, fingerprint: str | None = None
+        self,
+        job_id: int,
+        fingerprint: str | None = None,
+        *,
+        fence: int = FIRST_FENCE,  # noqa: ARG002
     ) -> tuple[Record, Callable[[], None]]:
         """Gives a function that keeps a batch, and one that does nothing."""
         outcomes_by_position = self._outcomes[job_id]

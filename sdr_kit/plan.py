@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import threading
 from collections.abc import Iterable, Set
@@ -11,6 +12,7 @@ from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.dates import days_ago
 from sdr_kit.engine import Engine
 from sdr_kit.fingerprint import fingerprint_of
+from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
@@ -42,6 +44,7 @@ class Plan:
         self._where = store
         self.store: AnyStore
         self.job_id = 0
+        self.fence = FIRST_FENCE
         self.retrying = threading.Lock()  # held by the one handle that goes on
 
     @property
@@ -73,6 +76,9 @@ class Plan:
             keys=self.accounts.keys,
             fingerprint=fingerprint_of(self.researcher),
             reuse_since=self._reuse_since,
+            source=self.accounts.source,
+            layout=self.accounts.others,
+            budget_usd=None if math.isinf(self.budget_usd) else self.budget_usd,
         )
         reused = self.store.taken_over(self.job_id)
         rows = tuple(row for row in rows if row.position not in reused)
@@ -117,6 +123,7 @@ class Plan:
         failed = {place for place, status in statuses.items() if status == "failed"}
         chosen = failed if positions is None else {*map(operator.index, positions)}
         self._check_retried(chosen, completed=statuses.keys() - failed)
+        self.fence = self.store.claim(self.job_id)
         self.store.reopen(self.job_id, chosen)
         return Engine(
             tuple(each for each in self.accounts if each.position in chosen),
@@ -125,6 +132,7 @@ class Plan:
             settings=self.settings,
             store=self.store,
             job_id=self.job_id,
+            fence=self.fence,
             attended=True,
             so_far=so_far.reopened(
                 completed=len(statuses) - len(failed), failed=len(failed - chosen)

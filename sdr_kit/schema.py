@@ -25,7 +25,10 @@ from sdr_kit.account import (
     Research,
     Usage,
 )
+from sdr_kit.lease import Holder, Lease
 from sdr_kit.plain import plain
+from sdr_kit.progress import Progress, Sample
+from sdr_kit.stored_job import StoredJob
 
 # 1 had no edits, 2 no evidence and usage, 3 no fingerprints, 4 no leases and no reuse.
 SCHEMA_VERSION = 5
@@ -46,7 +49,7 @@ jobs = sa.Table(
     sa.Column("source", sa.Text),  # what the list is called
     sa.Column("layout", sa.Text),  # its columns and their dtypes, as JSON
     sa.Column("budget_usd", sa.Float),
-    sa.Column("slot_seconds", sa.Float),  # slots allowed × the seconds they were
+    sa.Column("slot_seconds", sa.Float),
     sa.Column("progress", sa.Text),  # the holder's last snapshot, as JSON
     sa.Column("holder", sa.Text),  # as JSON; null: nobody
     sa.Column("lease_until", sa.Float),  # seconds since 1970
@@ -236,6 +239,44 @@ def outcome_of(row: sa.Row[Any]) -> Outcome:
         },
     )
     return Outcome(**columns, research=research, cost_usd=cost)
+
+
+def account_of(row: sa.Row[Any]) -> Account:
+    """Reads a row of `accounts`."""
+    columns = _without_job(row)
+    del columns["key"]
+    return Account(**{**columns, "extra": json.loads(columns["extra"])})
+
+
+def job_of(row: sa.Row[Any]) -> StoredJob:
+    """Reads a row of `jobs`."""
+    holder, progress = row.holder, row.progress
+    lease = Lease(
+        holder=None if holder is None else Holder.read(holder),
+        until=row.lease_until or 0.0,
+        fence=row.fence or 0,
+    )
+    same = (
+        *("id", "created_at", "researcher", "fingerprint", "concurrency", "total"),
+        *("state", "reason", "budget_usd"),
+    )
+    return StoredJob(
+        **{name: getattr(row, name) for name in same},
+        source=row.source or "",
+        layout=[tuple(each) for each in json.loads(row.layout or "[]")],
+        lease=lease,
+        progress=None if progress is None else Progress(**json.loads(progress)),
+    )
+
+
+def sample_row(job_id: int, sample: Sample) -> tuple[Any, ...]:
+    """Gives the row of `samples` for a point of a job's chart."""
+    return (job_id, sample.seconds, json.dumps(asdict(sample)))
+
+
+def sample_of(row: sa.Row[Any]) -> Sample:
+    """Reads a row of `samples`."""
+    return Sample(**json.loads(row.sample))
 
 
 def attempt_of(row: sa.Row[Any]) -> Attempt:

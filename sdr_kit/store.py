@@ -17,13 +17,16 @@ a run keeps one open for its writes.
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from sdr_kit import schema
-from sdr_kit.account import Account, Attempt, Edit, Outcome, Status
+from sdr_kit.account import Account, Attempt, Edit, Outcome, Status, Usage
 from sdr_kit.database import (
     Database,
     all_or_nothing,
@@ -32,8 +35,12 @@ from sdr_kit.database import (
     waiting_while_busy,
 )
 from sdr_kit.dates import now
+from sdr_kit.errors import JobHeldError, StoreError
+from sdr_kit.lease import FIRST_FENCE, LEASE_SECONDS, this_process
 from sdr_kit.memory_store import MemoryStore, Record
+from sdr_kit.progress import Progress, Sample
 from sdr_kit.settings import Settings
+from sdr_kit.stored_job import Past, StoredJob
 
 _PAID = sa.func.coalesce(
     schema.results.c.saved_usd,
@@ -92,6 +99,9 @@ class Store:
         keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
         reuse_since: str | None = None,
+        source: str = "",
+        layout: Sequence[tuple[str, str]] = (),
+        budget_usd: float | None = None,
     ) -> int:
         """Stores a new job with all its accounts and gives its number.
 
@@ -108,6 +118,9 @@ class Store:
             fingerprint: Who answers and what is asked; None when nobody knows.
             reuse_since: What was found before is too old (ISO 8601, UTC); None takes
                 nothing over.
+            source: What the list is called.
+            layout: Its other columns in their order, with their dtypes.
+            budget_usd: What the job may cost in all; None is no bound.
         """
         names: Sequence[str | None] = keys or [None] * len(accounts)
         job = schema.jobs.insert().values(
@@ -117,6 +130,11 @@ class Store:
             total=len(accounts),
             state="running",
             fingerprint=fingerprint,
+            source=source,
+            layout=json.dumps(layout),
+            budget_usd=budget_usd,
+            fence=FIRST_FENCE,
+            **_lease(),
         )
 
         def create(connection: sa.Connection) -> int:
@@ -137,21 +155,236 @@ class Store:
 
         return self._db.write(create, anew=True)
 
+    def claim(self, job_id: int) -> int:
+        """Takes a job for this process, and gives the fence under which it may write.
+
+        Raises:
+            JobHeldError: Another one holds it, or this one already.
+            StoreError: There is no such job.
+        """
+        jobs = schema.jobs
+
+        def claim(connection: sa.Connection) -> int:
+            row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
+            if row is None:
+                raise StoreError(f"there is no job {job_id} in {self}")
+            lease = schema.job_of(row).lease
+            if not lease.free:
+                raise JobHeldError(
+                    f"job {job_id} is being worked on by {lease.holder}; cancel it "
+                    "there, or wait until it has ended"
+                )
+            taken = {"fence": lease.fence + 1, "state": "running", "reason": None}
+            change = jobs.update().where(jobs.c.id == job_id)
+            connection.execute(change.values(**taken, **_lease(), wanted=None))
+            return lease.fence + 1
+
+        return self._db.write(claim)
+
+    def beat(
+        self,
+        job_id: int,
+        fence: int,
+        *,
+        progress: Progress,
+        slot_seconds: float,
+        samples: Sequence[Sample],
+    ) -> bool:
+        """Renews the lease of a job, and notes how it is doing.
+
+        Args:
+            job_id: The job.
+            fence: Under which it was taken.
+            progress: How it is doing.
+            slot_seconds: Slots allowed × the seconds they were.
+            samples: The points of its chart since the last time.
+
+        Returns:
+            False when another process has taken the job; nothing is written then.
+        """
+        change = _held(job_id, fence).values(
+            **_lease(),
+            progress=json.dumps(asdict(progress)),
+            seconds=progress.seconds,
+            slot_seconds=slot_seconds,
+            budget_usd=progress.budget_usd,
+        )
+
+        def beat(connection: sa.Connection) -> bool:
+            if not connection.execute(change).rowcount:
+                return False
+            rows = [schema.sample_row(job_id, each) for each in samples]
+            insert(connection, schema.samples, rows)
+            return True
+
+        return self._db.write(beat)
+
+    def taken_by(self, job_id: int) -> str:
+        """Says who has taken a job over."""
+        holder = self.job(job_id).lease.holder
+        return (
+            f"Job {job_id} was taken over by {holder or 'another process'}, because "
+            "nothing was heard of this one; what is not stored is done there."
+        )
+
+    def steer(self, job_id: int, **wanted: object) -> None:
+        """Notes what the holder of a job shall do; it hears it within a second.
+
+        Args:
+            job_id: The job.
+            wanted: `limit`, `state` (`"running"`, `"paused"`, `"cancelled"`),
+                `budget_usd`.
+        """
+        jobs = schema.jobs
+
+        def steer(connection: sa.Connection) -> None:
+            row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
+            if row is None:
+                raise StoreError(f"there is no job {job_id} in {self}")
+            known = json.loads(row.wanted or "{}")
+            number = known.get("number", 0) + 1
+            change = jobs.update().where(jobs.c.id == job_id)
+            wish = json.dumps({**known, **wanted, "number": number})
+            connection.execute(change.values(wanted=wish))
+
+        self._db.write(steer)
+
+    def wanted(self, job_id: int) -> dict[str, Any]:
+        """Reads what the holder of a job shall do; `number` rises with each wish."""
+        query = sa.select(schema.jobs.c.wanted).where(schema.jobs.c.id == job_id)
+        row = next(iter(self._db.read(query)), None)
+        return {} if row is None else json.loads(row.wanted or "{}")
+
     def end_job(
-        self, job_id: int, *, state: str, reason: str | None, seconds: float
+        self,
+        job_id: int,
+        *,
+        state: str,
+        reason: str | None,
+        seconds: float,
+        slot_seconds: float = 0.0,
+        samples: Sequence[Sample] = (),
+        fence: int = FIRST_FENCE,
     ) -> None:
-        """Notes how a job ended: its state, why, and its seconds."""
-        job = schema.jobs.update().where(schema.jobs.c.id == job_id)
-        end = job.values(state=state, reason=reason, seconds=seconds)
-        self._db.write(lambda connection: connection.execute(end))
+        """Notes how a job ended and gives its lease back, if it is still held.
+
+        Args:
+            job_id: The job.
+            state: How it ended.
+            reason: Why it ended early; else None.
+            seconds: How long it has run.
+            slot_seconds: Slots allowed × the seconds they were.
+            samples: The points of its chart.
+            fence: Under which it was taken.
+        """
+        end = _held(job_id, fence).values(
+            state=state,
+            reason=reason,
+            seconds=seconds,
+            slot_seconds=slot_seconds,
+            progress=None,
+            holder=None,
+            lease_until=None,
+            wanted=None,
+        )
+
+        def note(connection: sa.Connection) -> None:
+            if connection.execute(end).rowcount:
+                rows = [schema.sample_row(job_id, each) for each in samples]
+                insert(connection, schema.samples, rows)
+
+        self._db.write(note)
+
+    def job(self, job_id: int) -> StoredJob:
+        """Reads a job.
+
+        Raises:
+            StoreError: There is no such job.
+        """
+        found = self._jobs(schema.jobs.c.id == job_id)
+        if not found:
+            raise StoreError(f"there is no job {job_id} in {self}")
+        return found[0]
+
+    def jobs(self) -> list[StoredJob]:
+        """Reads all jobs, the newest first."""
+        return self._jobs(sa.true())
+
+    def _jobs(self, which: sa.ColumnElement[bool]) -> list[StoredJob]:
+        query = schema.jobs.select().where(which).order_by(schema.jobs.c.id.desc())
+        return [schema.job_of(row) for row in self._db.read(query)]
+
+    def accounts(self, job_id: int) -> list[Account]:
+        """Reads the list of a job, in its order."""
+        table = schema.accounts
+        query = table.select().where(table.c.job_id == job_id)
+        rows = self._db.read(query.order_by(table.c.position))
+        return [schema.account_of(row) for row in rows]
+
+    def past(self, job_id: int) -> Past:
+        """Reads what a job has come to so far."""
+        ended, tried, jobs = schema.results.c, schema.attempts.c, schema.jobs.c
+        samples = schema.samples
+        (books,) = self._db.read(
+            sa.select(
+                _count(ended.status == "completed").label("completed"),
+                _count(ended.status == "failed").label("failed"),
+                _count(ended.reused_from.is_not(None)).label("reused"),
+                _sum(ended.saved_usd).label("saved_usd"),
+            ).where(ended.job_id == job_id)
+        )
+        (calls,) = self._db.read(
+            sa.select(
+                _sum(tried.seconds).label("work_seconds"),
+                _count(tried.number > 1).label("retries"),
+                _count(tried.cost_usd.is_not(None)).label("priced_calls"),
+                *(_sum(tried[each.name]).label(each.name) for each in fields(Usage)),
+            ).where(tried.job_id == job_id)
+        )
+        clock = sa.select(jobs.seconds, jobs.slot_seconds).where(jobs.id == job_id)
+        (times,) = self._db.read(clock)
+        chart = samples.select().where(samples.c.job_id == job_id)
+        return Past(
+            **books._mapping,
+            work_seconds=calls.work_seconds,
+            retries=calls.retries,
+            priced_calls=calls.priced_calls,
+            usage=Usage(
+                **{each.name: getattr(calls, each.name) for each in fields(Usage)}
+            ),
+            seconds=times.seconds or 0.0,
+            slot_seconds=times.slot_seconds or 0.0,
+            samples=[
+                schema.sample_of(row)
+                for row in self._db.read(chart.order_by(samples.c.seconds))
+            ],
+        )
+
+    def delete_job(self, job_id: int) -> None:
+        """Removes a job and all that belongs to it; what others took over stays.
+
+        Raises:
+            JobHeldError: A process works on it.
+            StoreError: There is no such job.
+        """
+        fence = self.claim(job_id)  # nobody else works on it then
+        belongings = (schema.results, schema.attempts, schema.samples, schema.accounts)
+
+        def delete(connection: sa.Connection) -> None:
+            for table in belongings:
+                connection.execute(table.delete().where(table.c.job_id == job_id))
+            job = schema.jobs
+            connection.execute(
+                job.delete().where(job.c.id == job_id, job.c.fence == fence)
+            )
+
+        self._db.write(delete)
 
     def reopen(self, job_id: int, positions: Iterable[int]) -> None:
         """Makes failed accounts pending again, all in one transaction.
 
         Their attempts stay. What is completed stays, whoever names it: it is paid for.
         """
-        job = schema.jobs.update().where(schema.jobs.c.id == job_id)
-        begin = job.values(state="running", reason=None)
         results = schema.results.c
         failed = schema.results.delete().where(
             results.job_id == job_id,
@@ -159,11 +392,7 @@ class Store:
             results.position.in_(listed(positions)),
         )
 
-        def reopen(connection: sa.Connection) -> None:
-            connection.execute(failed)
-            connection.execute(begin)
-
-        self._db.write(reopen)
+        self._db.write(lambda connection: connection.execute(failed))
 
     def tried(self, job_id: int) -> dict[int, tuple[int, float]]:
         """Reads what was tried of the accounts that have no result.
@@ -192,18 +421,23 @@ class Store:
         return {row.position: row.usd for row in rows if row.usd is not None}
 
     def open_writer(
-        self, job_id: int, fingerprint: str | None = None
+        self, job_id: int, fingerprint: str | None = None, *, fence: int = FIRST_FENCE
     ) -> tuple[Record, Callable[[], None]]:
         """Opens the one connection a run writes through.
 
         Args:
             job_id: The job.
             fingerprint: Of the researcher whose results will be written.
+            fence: Under which the job was taken.
 
         Returns:
             A function that writes a batch of attempts and outcomes in one
-            transaction, and a function that closes the connection.
+            transaction, and a function that closes the connection. The first raises
+            JobHeldError when another process has taken the job, and writes nothing.
         """
+        held = sa.select(schema.jobs.c.id).where(
+            schema.jobs.c.id == job_id, schema.jobs.c.fence == fence
+        )
         by = None if fingerprint is None else schema.short(fingerprint)
         with self._db.translated():
             connection = waiting_while_busy(self._db.opened)(to_write=True)
@@ -211,6 +445,8 @@ class Store:
         @waiting_while_busy
         def write(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
             with all_or_nothing(connection):
+                if connection.execute(held).first() is None:
+                    raise JobHeldError(self.taken_by(job_id))
                 insert(
                     connection,
                     schema.attempts,
@@ -371,6 +607,25 @@ def open_store(store: AnyStore | str | None, settings: Settings) -> AnyStore:
             f'store is {store!r}; it must be a Store, a database URL or "memory"'
         )
     return MemoryStore() if store == "memory" else Store(store)
+
+
+def _lease() -> dict[str, Any]:
+    until = time.time() + LEASE_SECONDS
+    return {"holder": this_process().written(), "lease_until": until}
+
+
+def _held(job_id: int, fence: int) -> sa.Update:
+    """Changes a job, if it is still held under this fence."""
+    jobs = schema.jobs
+    return jobs.update().where(jobs.c.id == job_id, jobs.c.fence == fence)
+
+
+def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.count().filter(condition)
+
+
+def _sum(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.coalesce(sa.func.sum(column), 0)
 
 
 def _of_the_unfinished(job_id: int, *sums: sa.Label[Any]) -> sa.Select[Any]:

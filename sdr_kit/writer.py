@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import anyio
 
 from sdr_kit.account import Attempt, Outcome
+from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.memory_store import Record
 from sdr_kit.store import AnyStore
 
@@ -32,6 +33,7 @@ class Writer:
     Args:
         store: Where they go.
         job_id: The job in that store.
+        fence: Under which the job was taken.
         fingerprint: Of the researcher whose results they are.
         on_commit: Is told of the attempts and outcomes of each committed group.
     """
@@ -41,12 +43,14 @@ class Writer:
         store: AnyStore,
         job_id: int,
         *,
+        fence: int = FIRST_FENCE,
         fingerprint: str | None = None,
         on_commit: Callable[[Sequence[Attempt], Sequence[Outcome]], None],
     ) -> None:
         self.uncommitted = 0
         self._store = store
         self._job_id = job_id
+        self._fence = fence
         self._fingerprint = fingerprint
         self._on_commit = on_commit
         self._attempts: list[Attempt] = []
@@ -59,7 +63,9 @@ class Writer:
 
     async def __aenter__(self) -> Self:
         self._record, self._close = await self._where_it_may_block(
-            lambda: self._store.open_writer(self._job_id, self._fingerprint)
+            lambda: self._store.open_writer(
+                self._job_id, self._fingerprint, fence=self._fence
+            )
         )
         return self
 
@@ -121,12 +127,10 @@ class Writer:
             if cancelled is not None:
                 raise cancelled
 
-    async def end_job(self, *, state: str, reason: str | None, seconds: float) -> None:
+    async def end_job(self, **how: Any) -> None:
         """Notes how the job ended; see `Store.end_job`."""
         await self._where_it_may_block(
-            lambda: self._store.end_job(
-                self._job_id, state=state, reason=reason, seconds=seconds
-            )
+            lambda: self._store.end_job(self._job_id, fence=self._fence, **how)
         )
 
     async def _where_it_may_block(self, call: Callable[[], T]) -> T:

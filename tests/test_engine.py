@@ -503,8 +503,10 @@ async def test_a_researcher_that_never_suspends_does_not_starve_the_loop() -> No
 
 async def test_a_bug_of_ours_ends_the_run_loudly_and_keeps_what_is_committed() -> None:
     class BrokenStore(MemoryStore):
-        def open_writer(self, job_id: int, fingerprint: str | None = None) -> Any:
-            record, close = super().open_writer(job_id, fingerprint)
+        def open_writer(
+            self, job_id: int, fingerprint: str | None = None, *, fence: int = 1
+        ) -> Any:
+            record, close = super().open_writer(job_id, fingerprint, fence=fence)
 
             def broken(attempts: Any, outcomes: Any) -> None:
                 if len(self.results(job_id)) >= 5:
@@ -591,8 +593,10 @@ async def test_what_waits_for_the_disk_is_bounded_while_the_slider_moves() -> No
     class SlowStore(MemoryStore):
         durable = True
 
-        def open_writer(self, job_id: int, fingerprint: str | None = None) -> Any:
-            record, close = super().open_writer(job_id, fingerprint)
+        def open_writer(
+            self, job_id: int, fingerprint: str | None = None, *, fence: int = 1
+        ) -> Any:
+            record, close = super().open_writer(job_id, fingerprint, fence=fence)
 
             def slow(attempts: Any, outcomes: Any) -> None:
                 commit.wait(10)

@@ -388,7 +388,7 @@ def test_a_job_is_made_with_all_its_accounts_or_not_at_all(file: Store) -> None:
 
 
 def test_writing_for_a_job_that_is_not_there_is_an_error(file: Store) -> None:
-    with pytest.raises(StoreError, match="FOREIGN KEY"):
+    with pytest.raises(StoreError, match="there is no job 99"):
         record(file, 99, outcomes=[completed(0)])
 
 
@@ -808,9 +808,9 @@ async def test_a_cancelled_writer_lets_no_second_one_at_the_connection(
 
     class SlowStore(Store):
         def open_writer(
-            self, job_id: int, fingerprint: str | None = None
+            self, job_id: int, fingerprint: str | None = None, *, fence: int = 1
         ) -> tuple[Record, Callable[[], None]]:
-            write, close = super().open_writer(job_id, fingerprint)
+            write, close = super().open_writer(job_id, fingerprint, fence=fence)
 
             def record(
                 attempts: Sequence[Attempt], outcomes: Sequence[Outcome]
@@ -910,7 +910,7 @@ def test_a_reopened_job_is_running_again_in_the_file(file: Store) -> None:
     job_id = new_job(file, 1)
     record(file, job_id, outcomes=[failed(0)])
     file.end_job(job_id, state="stopped", reason="a bad key", seconds=2.5)
-    file.reopen(job_id, [0])
+    assert file.claim(job_id) == 2
     with connect(path_of(file)) as db:
         job = db.execute("SELECT state, reason, seconds FROM jobs").fetchall()
     assert job == [("running", None, 2.5)]

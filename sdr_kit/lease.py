@@ -17,6 +17,7 @@ from functools import cache
 import psutil
 
 LEASE_SECONDS = 30.0  # as long as a holder may be silent
+FIRST_FENCE = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,54 @@
+"""A list as a job has stored it, as books again: all of it is clean and ready."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sdr_kit.account import Account
+from sdr_kit.loading.books import Books
+from sdr_kit.loading.clean import Clean
+from sdr_kit.loading.columns import COLUMNS
+from sdr_kit.loading.records import Table
+
+
+def stored_books(rows: Sequence[Account], others: Sequence[tuple[str, str]]) -> Books:
+    """Makes books of accounts.
+
+    Args:
+        rows: The accounts, in order.
+        others: Name and dtype of each column that is the source's own.
+    """
+    names = [name for name, _ in others]
+    index = pd.RangeIndex(len(rows))
+    columns = {
+        name: _column([row.extra.get(name) for row in rows], dtype, index)
+        for name, dtype in others
+    }
+    table = Table(
+        cells=pd.DataFrame(columns, index=index, columns=names),
+        rows=index,
+        header=names,
+        names=names,
+        by_number=True,
+        layout="stored by an earlier run",
+    )
+    clean = Clean(
+        names=[row.company_name for row in rows],
+        cells={column: [getattr(row, column) for row in rows] for column in COLUMNS},
+        notes=[],
+        sources={},
+        others=names,
+    )
+    return Books(table=table, clean=clean, rejected={}, repeats={})
+
+
+def _column(
+    values: list[object], dtype: str, index: pd.Index[int]
+) -> pd.Series[object]:
+    """Gives a column its dtype again, where its values can still be read so."""
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        return pd.Series(values, index=index).astype(dtype)
+    return pd.Series(values, index=index, dtype=object)

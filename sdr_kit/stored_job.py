@@ -1,0 +1,88 @@
+"""What the store knows of a job besides its accounts and results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sdr_kit.account import Usage
+from sdr_kit.lease import Lease
+from sdr_kit.progress import ENDED, Progress, Sample
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredJob:
+    """A job as it stands in the store.
+
+    Attributes:
+        id: Its number.
+        created_at: When it was begun, ISO 8601 in UTC.
+        source: What its list is called.
+        layout: The list's other columns in their order, with their dtypes.
+        researcher: What the researcher is called.
+        fingerprint: Who answers and what is asked; None when nobody knows.
+        concurrency: How many at once, to begin with.
+        total: Accounts in the list.
+        state: As it was last noted; `running` may be one whose process has died.
+        reason: Why it ended early; else None.
+        budget_usd: What it may cost in all; None is no bound.
+        lease: Who holds it.
+        progress: The holder's last snapshot; None when there has been none.
+    """
+
+    id: int
+    created_at: str
+    source: str
+    layout: Sequence[tuple[str, str]]
+    researcher: str
+    fingerprint: str | None
+    concurrency: int
+    total: int
+    state: str
+    reason: str | None
+    budget_usd: float | None
+    lease: Lease
+    progress: Progress | None
+
+    @property
+    def held(self) -> bool:
+        """Whether a process works on it now."""
+        return self.state not in ENDED and not self.lease.free
+
+    @property
+    def shown_state(self) -> str:
+        """How it stands: `interrupted` when the process that ran it is gone."""
+        if self.state in ENDED:
+            return self.state
+        return "interrupted" if self.lease.free else self.state
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Past:
+    """What a job has come to so far, as the store has it.
+
+    Attributes:
+        completed: Accounts with research, the reused ones among them.
+        failed: Accounts given up.
+        reused: Accounts that earlier jobs have paid for.
+        saved_usd: What those cost there.
+        seconds: How long it has run.
+        work_seconds: Σ seconds of its attempts.
+        slot_seconds: Slots allowed × the seconds they were.
+        retries: Attempts beyond each account's first.
+        usage: What all attempts took.
+        priced_calls: Attempts whose cost is known.
+        samples: The points of its chart.
+    """
+
+    completed: int
+    failed: int
+    reused: int
+    saved_usd: float
+    seconds: float
+    work_seconds: float
+    slot_seconds: float
+    retries: int
+    usage: Usage
+    priced_calls: int
+    samples: Sequence[Sample]
