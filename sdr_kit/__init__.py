@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sdr_kit.accounts import load_accounts
     from sdr_kit.batch import Job, process, run_sync, start
     from sdr_kit.benchmark import compare
+    from sdr_kit.recovery import jobs, resume
     from sdr_kit.research.anthropic import AnthropicResearcher
     from sdr_kit.research.openai import OpenAIResearcher
     from sdr_kit.research.sandbox import Sandbox
@@ -46,8 +47,10 @@ _LATE = {
     "Store": "sdr_kit.store",
     "Workbench": "sdr_kit.workbench",
     "compare": "sdr_kit.benchmark",
+    "jobs": "sdr_kit.recovery",
     "load_accounts": "sdr_kit.accounts",
     "process": "sdr_kit.batch",
+    "resume": "sdr_kit.recovery",
     "run_sync": "sdr_kit.batch",
     "start": "sdr_kit.batch",
 }
@@ -70,8 +73,10 @@ __all__ = [
     "Transient",
     "Workbench",
     "compare",
+    "jobs",
     "load_accounts",
     "process",
+    "resume",
     "run_sync",
     "start",
 ]

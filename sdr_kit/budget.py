@@ -37,6 +37,10 @@ class Budget:
         """Whether there is a budget at all."""
         return self.usd < math.inf
 
+    def take_up(self, usd: float, *, calls: int) -> None:
+        """Goes on from what so many calls have cost."""
+        self.spent, self._priced = usd, calls
+
     def spend(self, attempt: Attempt) -> None:
         """Counts a call that has ended."""
         cost = None if attempt.usage is None else attempt.usage.cost_usd

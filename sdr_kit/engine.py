@@ -277,14 +277,12 @@ class Engine:
                     await stack.enter_async_context(self._entered_researcher())
                 if not self._opening.cancelled_caught:
                     await self._work_through()
+        except JobHeldError as error:
+            self._end = ("stopped", str(error))
         except BaseException as error:
             cancelled = isinstance(error, asyncio.CancelledError)
-            lost = isinstance(error, JobHeldError)
-            ended: State = (
-                "cancelled" if cancelled else "stopped" if lost else "crashed"
-            )
-            said = "Cancelled." if cancelled else classify(error).message
-            self._end = (ended, said)
+            crash = ("crashed", classify(error).message)
+            self._end = ("cancelled", "Cancelled.") if cancelled else crash
             raise
         finally:
             with anyio.CancelScope(shield=True):

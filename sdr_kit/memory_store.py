@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sdr_kit.account import Account, Attempt, Edit, Outcome, Status
 from sdr_kit.dates import now
+from sdr_kit.errors import StoreError
 from sdr_kit.lease import FIRST_FENCE
+from sdr_kit.stored_job import Past
 
 # Writes a batch of attempts and outcomes of one job, all of it or nothing.
 Record = Callable[[Sequence[Attempt], Sequence[Outcome]], None]
@@ -64,6 +66,10 @@ class MemoryStore:
 
     def end_job(self, job_id: int, **how: object) -> None:
         """Does nothing: nobody can ask for the job later."""
+
+    def past(self, job_id: int) -> Past:
+        """Is not there: a job in memory is gone on with by its own handle."""
+        raise StoreError(f"job {job_id} is kept in memory and ends with its run")
 
     def reopen(self, job_id: int, positions: Iterable[int]) -> None:
         """Makes failed accounts pending again; their attempts stay."""

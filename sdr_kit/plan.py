@@ -6,6 +6,7 @@ import math
 import operator
 import threading
 from collections.abc import Iterable, Set
+from weakref import WeakValueDictionary
 
 from sdr_kit.account import Account, Edit
 from sdr_kit.accounts import Accounts, check_accounts
@@ -18,6 +19,9 @@ from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.tally import Tally
 from sdr_kit.worker import Researcher, check_researcher
+
+# By store and job, as long as somebody has them: so a job can be gone on with.
+_researchers: WeakValueDictionary[tuple[str, int], Researcher] = WeakValueDictionary()
 
 
 class Plan:
@@ -80,6 +84,7 @@ class Plan:
             layout=self.accounts.others,
             budget_usd=None if math.isinf(self.budget_usd) else self.budget_usd,
         )
+        _researchers[str(self.store), self.job_id] = self.researcher
         reused = self.store.taken_over(self.job_id)
         rows = tuple(row for row in rows if row.position not in reused)
         sample = min(sample, len(rows))
@@ -99,6 +104,43 @@ class Plan:
                 reused=len(reused),
                 saved_usd=sum(filter(None, reused.values())),
             ),
+        )
+
+    def engine_to_resume(self, job_id: int) -> Engine:
+        """Takes a stored job for this process and gives what will go on with it.
+
+        Raises:
+            ValueError: All its accounts have ended.
+            JobHeldError: Another process works on it.
+        """
+        self.store = open_store(self._where, self.settings)
+        self.job_id = job_id
+        ended = self.store.statuses(job_id)
+        rows = tuple(row for row in self.accounts if row.position not in ended)
+        if not rows:
+            raise ValueError(
+                f"nothing is left to do in job {job_id}: all {len(ended):,} accounts "
+                "have ended"
+            )
+        self.fence = self.store.claim(job_id)
+        _researchers[str(self.store), job_id] = self.researcher
+        return Engine(
+            rows,
+            self.researcher,
+            limit=self.limit,
+            settings=self.settings,
+            store=self.store,
+            job_id=job_id,
+            fence=self.fence,
+            attended=True,
+            so_far=Tally.of(
+                self.store.past(job_id),
+                total=len(self.accounts),
+                slots=self.limit,
+                budget_usd=self.budget_usd,
+            ),
+            tried=self.store.tried(job_id),
+            spent=self.store.spent(job_id),
         )
 
     @property
@@ -155,6 +197,11 @@ class Plan:
                     f"the account at position {place} is completed; only failed and "
                     "unfinished ones are retried"
                 )
+
+
+def maybe_researcher(store: AnyStore, job_id: int) -> Researcher | None:
+    """Gives who researches a job, when it was begun in this process."""
+    return _researchers.get((str(store), job_id))
 
 
 def maybe_since(researcher: Researcher, settings: Settings) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -213,8 +214,8 @@ class Rate:
 class SlotMeter:
     """The mean number of slots allowed over a run; a pause allows none."""
 
-    def __init__(self, *, now: float, slots: int) -> None:
-        self._slot_seconds = 0.0
+    def __init__(self, *, now: float, slots: int, slot_seconds: float = 0.0) -> None:
+        self._slot_seconds = slot_seconds
         self._since = now
         self._slots = slots
 
@@ -231,9 +232,11 @@ class SlotMeter:
 class History:
     """The samples of a run, thinned out as it grows so that it stays bounded."""
 
-    def __init__(self) -> None:
-        self.samples: list[Sample] = []
+    def __init__(self, samples: Sequence[Sample] = ()) -> None:
+        self.samples = list(samples)
         self.every = SAMPLE_SECONDS
+        while len(self.samples) >= HISTORY_SAMPLES:
+            self.samples = self.samples[:: self._stride()]
 
     def add(self, sample: Sample) -> None:
         """Keeps a sample; halves the history and its pace when it is full."""

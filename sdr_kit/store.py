@@ -336,6 +336,7 @@ class Store:
         (calls,) = self._db.read(
             sa.select(
                 _sum(tried.seconds).label("work_seconds"),
+                sa.func.max(tried.started + tried.seconds).label("ended"),
                 _count(tried.number > 1).label("retries"),
                 _count(tried.cost_usd.is_not(None)).label("priced_calls"),
                 *(_sum(tried[each.name]).label(each.name) for each in fields(Usage)),
@@ -343,6 +344,8 @@ class Store:
         )
         clock = sa.select(jobs.seconds, jobs.slot_seconds).where(jobs.id == job_id)
         (times,) = self._db.read(clock)
+        # A process that died has noted its last attempts, perhaps not their time.
+        seconds = max(times.seconds or 0.0, calls.ended or 0.0)
         chart = samples.select().where(samples.c.job_id == job_id)
         return Past(
             **books._mapping,
@@ -352,7 +355,7 @@ class Store:
             usage=Usage(
                 **{each.name: getattr(calls, each.name) for each in fields(Usage)}
             ),
-            seconds=times.seconds or 0.0,
+            seconds=seconds,
             slot_seconds=times.slot_seconds or 0.0,
             samples=[
                 schema.sample_of(row)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from sdr_kit.account import Attempt, Outcome, Usage
 from sdr_kit.budget import Budget
 from sdr_kit.progress import History, Rate, RunSummary, SlotMeter
+from sdr_kit.stored_job import Past
 
 
 class Tally:
@@ -59,6 +60,33 @@ class Tally:
         self.slots = SlotMeter(now=0.0, slots=slots)
         self.usage = Usage()
         self._work_seconds = 0.0
+
+    @classmethod
+    def of(cls, past: Past, *, total: int, slots: int, budget_usd: float) -> Tally:
+        """Gives the books of a job as the store has them, to go on with.
+
+        Args:
+            past: What it has come to.
+            total: Accounts in the list.
+            slots: How many may run at once from now on.
+            budget_usd: What the job may cost in all; infinity is no bound.
+        """
+        books = cls(
+            total=total,
+            slots=slots,
+            budget_usd=budget_usd,
+            reused=past.reused,
+            saved_usd=past.saved_usd,
+        )
+        books.counts = (past.completed, past.failed)
+        books.seconds, books.retries = past.seconds, past.retries
+        books.usage, books._work_seconds = past.usage, past.work_seconds
+        books.budget.take_up(past.usage.cost_usd or 0.0, calls=past.priced_calls)
+        books.slots = SlotMeter(
+            now=past.seconds, slots=slots, slot_seconds=past.slot_seconds
+        )
+        books.history = History(past.samples)
+        return books
 
     @property
     def pending(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -45,10 +46,9 @@ def stored_books(rows: Sequence[Account], others: Sequence[tuple[str, str]]) -> 
     return Books(table=table, clean=clean, rejected={}, repeats={})
 
 
-def _column(
-    values: list[object], dtype: str, index: pd.Index[int]
-) -> pd.Series[object]:
+def _column(values: list[Any], dtype: Any, index: pd.Index[Any]) -> pd.Series[Any]:
     """Gives a column its dtype again, where its values can still be read so."""
     with contextlib.suppress(ValueError, TypeError, OverflowError):
-        return pd.Series(values, index=index).astype(dtype)
+        typed: pd.Series[Any] = pd.Series(values, index=index).astype(dtype)
+        return typed
     return pd.Series(values, index=index, dtype=object)
