@@ -70,7 +70,7 @@ def maybe_estimate(
     """
     if not known:
         return None
-    costs = [each.cost_usd for each in known if each.cost_usd is not None]
+    costs = _costs(known)
     slots = min(concurrency, max(accounts, 1))
     return Estimate(
         accounts=accounts,
@@ -80,6 +80,20 @@ def maybe_estimate(
         seconds=statistics.fmean(each.seconds for each in known) * accounts / slots,
         cost_usd=_total_between(costs, accounts) if costs else None,
     )
+
+
+def _costs(known: Sequence[Outcome]) -> list[float]:
+    """Gives what each account cost; one that failed unpriced cost nothing.
+
+    Left out, it would make the others look as if none of them failed.
+    """
+    if all(each.cost_usd is None for each in known):
+        return []
+    return [
+        each.cost_usd or 0.0
+        for each in known
+        if each.cost_usd is not None or each.status == "failed"
+    ]
 
 
 def _total_between(sample: Sequence[float], number: int) -> tuple[float, float]:

@@ -48,6 +48,21 @@ def test_it_says_how_many_fail_and_when_no_cost_is_known() -> None:
     assert said == "20 accounts, cost unknown, about 1 min at 2, about 50% failing"
 
 
+def test_accounts_that_fail_for_nothing_make_the_rest_cheaper() -> None:
+    known = ended(None, None, *[1.0] * 8, failed=2)
+    estimate = maybe_estimate(known, accounts=100, concurrency=2)
+    assert estimate is not None
+    assert estimate.cost_usd is not None
+    assert sum(estimate.cost_usd) / 2 == pytest.approx(80.0)
+
+
+def test_answers_whose_cost_nobody_says_are_taken_to_cost_what_the_others_do() -> None:
+    known = ended(None, *[1.0] * 4)
+    estimate = maybe_estimate(known, accounts=100, concurrency=2)
+    assert estimate is not None
+    assert estimate.cost_usd == (100.0, 100.0)
+
+
 def test_more_slots_than_accounts_do_not_make_it_faster() -> None:
     estimate = maybe_estimate(ended(1.0), accounts=2, concurrency=10)
     assert estimate is not None
