@@ -35,7 +35,9 @@ async def slow(_account: Account) -> dict[str, object]:
     return {}
 
 
-def panel(number: int = 5, *, researcher: object = quick, **settings: int) -> Workbench:
+def panel(
+    number: int = 5, *, researcher: object = quick, **settings: float
+) -> Workbench:
     workbench = Workbench(
         made_up(number),
         researchers={"mine": researcher},  # type: ignore[dict-item]
@@ -911,7 +913,9 @@ def test_a_budget_stops_the_run_and_a_higher_one_lets_it_go_on() -> None:
     assert sorted(paid.calls) == list(range(9))
 
 
-@pytest.mark.parametrize("wrong", ["much", "-1", "0", "1e999x", "nan"])
+@pytest.mark.parametrize(
+    "wrong", ["much", "-1", "0", "1e999x", "nan", "1,5", "12,50", "1.500,00"]
+)
 def test_a_budget_that_is_no_amount_is_refused(wrong: str) -> None:
     workbench = panel(3, researcher=(paid := Paid()))
     workbench._chooser._budget.value = wrong
@@ -921,6 +925,17 @@ def test_a_budget_that_is_no_amount_is_refused(wrong: str) -> None:
     assert not paid.calls
 
 
+@pytest.mark.parametrize(
+    ("written", "usd"),
+    [("1,500", 1500), ("$ 1,234,567.5", 1_234_567.5), ("1.5", 1.5), (".5", 0.5)],
+)
+def test_a_budget_is_read_as_it_is_written(written: str, usd: float) -> None:
+    workbench = panel(3, researcher=Paid())
+    workbench._chooser._budget.value = written
+    assert workbench._problem.value == ""
+    assert workbench._chooser.budget_usd == usd
+
+
 def test_the_budget_of_the_settings_stands_in_the_field_and_may_be_taken_out() -> None:
     workbench = panel(9, researcher=Paid(), budget_usd=1)
     assert workbench._chooser._budget.value == "1"
@@ -928,6 +943,12 @@ def test_the_budget_of_the_settings_stands_in_the_field_and_may_be_taken_out() -
     ran(workbench)
     assert workbench.job is not None
     assert workbench.job.budget_usd is None
+
+
+@pytest.mark.parametrize("usd", [1, 100, 12_345.67, 1_500_000, 0.00002])
+def test_no_digit_of_the_budget_of_the_settings_is_lost(usd: float) -> None:
+    workbench = panel(3, researcher=Paid(), budget_usd=usd)
+    assert workbench._chooser.budget_usd == usd
 
 
 def test_a_budget_changes_during_the_run() -> None:
