@@ -564,12 +564,22 @@ class Engine:
             return "paused", self._gate.question
         hold = self._gate.hold
         if hold is None:
-            return "running", None
+            return "running", self._sample_said
         what = "is down" if hold.kind == "outage" else "asks to wait"
         seconds = hold.until - self._clock()
         then = f"in {duration(seconds)}" if seconds > 0 else "now"
         said = f"The last failure: {hold.reason}"
         return "held", f"The provider {what}; one account goes ahead {then}. {said}"
+
+    @property
+    def _sample_said(self) -> str | None:
+        """Says that a sample comes first, while it does."""
+        if not self._others:
+            return None
+        return (
+            f"A sample of {counted(len(self._accounts), 'account')} comes first. Then "
+            f"the run asks before it goes on with the other {len(self._others):,}."
+        )
 
     def _sample(self) -> None:
         now = self.progress()

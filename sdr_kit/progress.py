@@ -38,7 +38,8 @@ class Progress:
         state: `running`, `held` (the provider refuses or is down), `paused`, or how
             it ended: `finished`, `stopped` (no account could succeed, or the budget is
             reached), `cancelled`, `crashed` (a bug).
-        reason: Why it is held, paused by itself, stopped or crashed; else None.
+        reason: Why it is held, paused by itself, stopped or crashed, or that a sample
+            comes first; else None.
         total: Accounts in the run.
         completed: Accounts with research.
         failed: Accounts given up.

@@ -227,6 +227,11 @@ def _attempt(outcome: Any, cost: float | None) -> Attempt:
 async def test_a_sample_comes_first_and_then_the_run_asks() -> None:
     watched = Watched(100, costly := Costly(0.25), limit=5, sample=10)
     snapshots = await watched.run((60.0, watched.engine.resume))
+    assert snapshots[1].state == "running"
+    assert snapshots[1].reason == (
+        "A sample of 10 accounts comes first. Then the run asks before it goes on with "
+        "the other 90."
+    )
     asked = [each for each in snapshots if 30 < each.seconds < 59]
     assert {(each.state, each.completed, each.running) for each in asked} == {
         ("paused", 10, 0)
@@ -274,8 +279,8 @@ async def test_a_sample_that_fails_alike_asks_about_that_first() -> None:
         (100.0, watched.engine.resume), (200.0, watched.engine.cancel)
     )
     reasons = list(dict.fromkeys(each.reason for each in snapshots if each.reason))
-    assert "10 accounts in a row failed in the same way" in reasons[0]
-    assert reasons[1].startswith("A sample of 10 accounts is done")
+    assert "10 accounts in a row failed in the same way" in reasons[1]
+    assert reasons[2].startswith("A sample of 10 accounts is done")
     assert snapshots[-1].failed == 10
 
 
