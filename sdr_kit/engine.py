@@ -192,6 +192,11 @@ class Engine:
             notices=notices_of(self._researcher),
         )
 
+    @property
+    def unasked(self) -> frozenset[int]:
+        """Positions of the sample, until the run has asked whether to go on."""
+        return frozenset(each.position for each in self._accounts if self._others)
+
     # Requests: on the run's loop.
 
     def resize(self, limit: int) -> None:

@@ -81,7 +81,12 @@ class Plan:
         )
 
     def engine_for_retry(
-        self, positions: Iterable[int] | None, *, limit: int, so_far: Tally
+        self,
+        positions: Iterable[int] | None,
+        *,
+        limit: int,
+        so_far: Tally,
+        sample: Set[int],
     ) -> Engine:
         """Makes failed accounts pending again and gives what will run them.
 
@@ -89,6 +94,8 @@ class Plan:
             positions: The accounts to work on again; None is all that failed.
             limit: How many at once.
             so_far: The books of the job.
+            sample: Accounts that come first, before the run asks about the others: it
+                ended before it could. Those that have been tried are among them.
 
         Raises:
             ValueError: No account, a completed one, or one that is none of the list.
@@ -98,14 +105,18 @@ class Plan:
         chosen = failed if positions is None else {*map(operator.index, positions)}
         self._check_retried(chosen, completed=statuses.keys() - failed)
         self.store.reopen(self.job_id, chosen)
+        rows = [each for each in self.accounts if each.position in chosen]
+        first = [each for each in rows if each.position in sample]
+        others = [each for each in rows if each.position not in sample]
         return Engine(
-            tuple(each for each in self.accounts if each.position in chosen),
+            (*first, *others),
             self.researcher,
             limit=limit,
             settings=self.settings,
             store=self.store,
             job_id=self.job_id,
             attended=True,
+            sample=len(first),
             so_far=so_far.reopened(
                 completed=len(statuses) - len(failed), failed=len(failed - chosen)
             ),

@@ -284,6 +284,30 @@ async def test_a_sample_that_fails_alike_asks_about_that_first() -> None:
     assert snapshots[-1].failed == 10
 
 
+def test_a_run_stopped_in_its_sample_still_asks_when_it_goes_on() -> None:
+    """A wrong key, mended, is no word on what the list may cost."""
+    calls: list[int] = []
+
+    def research(account: Account) -> dict[str, float]:
+        calls.append(account.position)
+        if len(calls) == 3:
+            raise sdr_kit.StopRun("bad key")
+        return {"cost_usd": 1.0}
+
+    job = sdr_kit.start(
+        made_up(40), research, mode="sequential", store="memory", sample=4
+    )
+    assert job.wait(10).summary.stopped == "bad key"
+    job = job.retry(job.unfinished())
+    while job.progress.state != "paused":
+        time.sleep(0.01)
+    assert calls == [0, 10, 20, 20, 30]
+    assert str(job.estimate()).startswith("36 accounts, about $36, ")
+    job.resume()
+    assert job.wait(10).summary.completed == 40
+    assert sorted(calls) == sorted([20, *range(40)])
+
+
 @pytest.mark.anyio
 async def test_a_sample_that_is_the_whole_list_asks_nothing() -> None:
     watched = Watched(7, Costly(0.1), limit=5, sample=10)
