@@ -876,6 +876,7 @@ def test_a_later_paid_run_says_beforehand_what_it_will_cost() -> None:
     assert workbench._question.visible
     assert "5 accounts, about $0.05, about " in shown(workbench._question)
     assert "as 5 accounts researched earlier took" in shown(workbench._question)
+    assert "note" not in workbench._question._words.value  # a box within the box
     workbench._slider.value = 2
     assert " at 2 (" in shown(workbench._question)
     workbench._mode.value = "Sequential"

@@ -29,9 +29,9 @@ def hint(inner: str) -> str:
     return block(f'<p class="hint">{inner}</p>')
 
 
-def note(words: str) -> str:
-    """A line that wants to be read; `words` is plain text."""
-    return block(f'<p class="note">{html.escape(words)}</p>')
+def question(words: str) -> str:
+    """A line that stands in the box of a question; `words` is plain text."""
+    return block(f"<p>{html.escape(words)}</p>")
 
 
 def headline(accounts: Accounts | None, where: str) -> str:
@@ -132,7 +132,7 @@ def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
 def before_you_pay(estimate: Estimate | None) -> str:
     """Says what a run will cost, and asks."""
     earlier = "" if estimate is None else counted(estimate.sample, "account")
-    return note(f"{estimate} (as {earlier} researched earlier took). Go ahead?")
+    return question(f"{estimate} (as {earlier} researched earlier took). Go ahead?")
 
 
 def before_comparing(calls: int, estimate: Estimate | None) -> str:
@@ -140,7 +140,7 @@ def before_comparing(calls: int, estimate: Estimate | None) -> str:
     cost = ""
     if estimate is not None and estimate.cost_usd is not None:
         cost = f", about {dollars_between(*estimate.cost_usd)}"
-    return note(
+    return question(
         f"This makes {counted(calls, 'paid call')} at least{cost}, and keeps none of "
         "the answers. Go ahead?"
     )
