@@ -538,7 +538,7 @@ class Engine:
         if self._in_flight or self._gate.question is not None:
             return
         self._feed.extend(self._others)
-        tried = counted(len(self._accounts), "account")
+        tried = counted(self._sample_size, "account")
         left = counted(len(self._others), "account")
         self._others = ()
         self._gate.ask(f"A sample of {tried} is done. Go on with the other {left}?")
@@ -577,12 +577,17 @@ class Engine:
         return "held", f"The provider {what}; one account goes ahead {then}. {said}"
 
     @property
+    def _sample_size(self) -> int:
+        """How large the sample is, with what an earlier run has done of it."""
+        return self.tally.total - self._left_alone - len(self._others)
+
+    @property
     def _sample_said(self) -> str | None:
         """Says that a sample comes first, while it does."""
         if not self._others:
             return None
         return (
-            f"A sample of {counted(len(self._accounts), 'account')} comes first. Then "
+            f"A sample of {counted(self._sample_size, 'account')} comes first. Then "
             f"the run asks before it goes on with the other {len(self._others):,}."
         )
 

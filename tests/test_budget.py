@@ -302,6 +302,9 @@ def test_a_run_stopped_in_its_sample_still_asks_when_it_goes_on() -> None:
     while job.progress.state != "paused":
         time.sleep(0.01)
     assert calls == [0, 10, 20, 20, 30]
+    assert job.progress.reason == (
+        "A sample of 4 accounts is done. Go on with the other 36 accounts?"
+    )
     assert str(job.estimate()).startswith("36 accounts, about $36, ")
     job.resume()
     assert job.wait(10).summary.completed == 40

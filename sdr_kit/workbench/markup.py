@@ -120,7 +120,7 @@ def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
         if now.waiting:
             parts.append(f"{now.waiting:,} waiting for another try")
     if now.retries:
-        parts.append(f"{now.retries:,} retries")
+        parts.append("1 retry" if now.retries == 1 else f"{now.retries:,} retries")
     if now.cost_usd:
         parts.append(_cost(now))
     if now.eta_seconds is not None:
