@@ -519,13 +519,15 @@ class Engine:
 
     def _settle(self) -> None:
         """Ends the run when nothing is in flight and nothing will be."""
-        if self._workers or not (self._feed.empty or self._gate.closed):
+        if self._workers:
             return
-        if not self._gate.closed:
-            self._give_up_parked()
-        if self._others and not self._gate.closed:
+        if self._feed.empty and not self._gate.closed:
+            self._give_up_parked()  # a store in memory has them at once, and comes here
+        if self._gate.closed:
+            self._done.set()
+        elif self._feed.empty and self._others:
             self._ask_about_the_others()
-        else:
+        elif self._feed.empty:
             self._done.set()
 
     def _ask_about_the_others(self) -> None:

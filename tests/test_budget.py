@@ -268,6 +268,25 @@ async def test_a_sample_with_retries_waits_for_them() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_sample_whose_last_account_has_no_tries_left_asks_all_the_same() -> (
+    None
+):
+    async def research(account: Account) -> dict[str, int]:
+        if account.position == 0:
+            await asyncio.sleep(5)  # nobody is answered after it: it may not be its own
+            raise Transient("no")
+        return {"a": 1}
+
+    watched = Watched(40, research, limit=5, sample=10, max_api_retries=0)
+    snapshots = await watched.run((60.0, watched.engine.resume))
+    asked = [each for each in snapshots if 30 < each.seconds < 59]
+    assert {(each.state, each.done, each.failed) for each in asked} == {
+        ("paused", 10, 1)
+    }
+    assert snapshots[-1].done == 40
+
+
+@pytest.mark.anyio
 async def test_a_sample_that_fails_alike_asks_about_that_first() -> None:
     watched = Watched(40, Costly(0.1, error=Permanent, every=1), limit=5, sample=10)
     snapshots = await watched.run(
