@@ -392,27 +392,36 @@ class Engine:
     async def _attempt(self, work: Work) -> None:
         work.started = self._clock()
         result: Research | Verdict | None = None
+        cut: Verdict | None = None
         try:
             result = await attempt(self._call, work.account)
         except asyncio.CancelledError as error:
+            cut = classify(error)  # it may know what the call took
             if not work.cuts:
                 raise
-            result = classify(error)  # it may know what the call took
         finally:
             if work.cuts:
-                result = self._watch.judged(work, result)
-            self._leave(work, result)
+                result = self._watch.judged(work, result or cut)
+            self._leave(work, result, cut)
         if result is None:
             raise asyncio.CancelledError
 
-    def _leave(self, work: Work, result: Research | Verdict | None) -> None:
-        """Gives the slot back and sees to what follows; None is a cancelled call."""
+    def _leave(
+        self, work: Work, result: Research | Verdict | None, cut: Verdict | None
+    ) -> None:
+        """Gives the slot back and sees to what follows.
+
+        Args:
+            work: The account.
+            result: What came of it; None is a cancelled call.
+            cut: What is known of a call that was cancelled.
+        """
         now = self._clock()
         verdict = result if isinstance(result, Verdict) else None
         outcome: AttemptOutcome = "completed" if verdict is None else verdict.kind
         record = work.attempted(
             "cancelled" if result is None else outcome,
-            result,
+            result or cut,
             began=self._began,
             ended=now,
         )
