@@ -180,6 +180,7 @@ class Engine:
             blocked_seconds=self._watch.blocked_seconds,
             cost_usd=self.tally.cost_usd,
             budget_usd=self.tally.budget.usd if self.tally.budget.bounded else None,
+            projected_cost_usd=self.tally.projected_cost_usd,
         )
 
     def summary(self) -> RunSummary:
