@@ -911,7 +911,9 @@ def test_a_budget_stops_the_run_and_a_higher_one_lets_it_go_on() -> None:
     assert sorted(paid.calls) == list(range(9))
 
 
-@pytest.mark.parametrize("wrong", ["much", "-1", "0", "1e999x", "nan"])
+@pytest.mark.parametrize(
+    "wrong", ["much", "-1", "0", "1e999x", "nan", "inf", "2,50", "1,2345", "1,234,5"]
+)
 def test_a_budget_that_is_no_amount_is_refused(wrong: str) -> None:
     workbench = panel(3, researcher=(paid := Paid()))
     workbench._chooser._budget.value = wrong
@@ -919,6 +921,22 @@ def test_a_budget_that_is_no_amount_is_refused(wrong: str) -> None:
     workbench._run.click()
     assert "is no amount of US dollars" in workbench._problem.value
     assert not paid.calls
+
+
+@pytest.mark.parametrize(
+    ("written", "usd"), [("$1,240", 1240), (" 12,345.50 ", 12345.5), ("0.5", 0.5)]
+)
+def test_a_budget_may_be_written_as_people_write_amounts(
+    written: str, usd: float
+) -> None:
+    workbench = panel(3, researcher=Paid())
+    workbench._chooser._budget.value = written
+    assert workbench._chooser.budget_usd == usd
+
+
+def test_a_large_budget_of_the_settings_is_not_rounded() -> None:
+    workbench = panel(3, researcher=Paid(), budget_usd=1_234_567.89)
+    assert workbench._chooser.budget_usd == 1_234_567.89
 
 
 def test_the_budget_of_the_settings_stands_in_the_field_and_may_be_taken_out() -> None:

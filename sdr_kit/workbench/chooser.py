@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import cast
@@ -20,6 +22,8 @@ SANDBOX = "Sandbox (offline, invented answers)"
 BOTH = "customer-identity", "workforce-identity"
 WIDTH = {"width": "420px", "max_width": "100%"}
 NARROW = {"width": "240px"}
+# Elsewhere a comma is a decimal point: "2,50" must not become 250.
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 class ReadyMade:
@@ -71,7 +75,7 @@ class Chooser:
             layout=WIDTH,
         )
         self._budget = widgets.Text(
-            value="" if settings.budget_usd is None else f"{settings.budget_usd:g}",
+            value="" if settings.budget_usd is None else f"{settings.budget_usd:.15g}",
             description="Budget in $",
             placeholder="no limit",
             continuous_update=False,
@@ -104,14 +108,16 @@ class Chooser:
         Raises:
             ValueError: What is written is no amount.
         """
-        written = self._budget.value.strip().lstrip("$").replace(",", "").strip()
+        written = self._budget.value.strip().lstrip("$").strip()
         if not written:
             return None
+        if _THOUSANDS.fullmatch(written):
+            written = written.replace(",", "")
         try:
             usd = float(written)
         except ValueError:
             usd = 0.0
-        if not usd > 0:
+        if not 0 < usd < math.inf:
             raise ValueError(
                 f"the budget {self._budget.value!r} is no amount of US dollars; write "
                 "for instance 25, or nothing for no limit"
