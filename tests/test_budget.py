@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 import sdr_kit
 from sdr_kit import Account, Permanent, RateLimited, Research, Settings, Transient
-from sdr_kit.account import Attempt, Usage
+from sdr_kit.account import Attempt, Outcome, Usage
 from sdr_kit.batch import Run
 from sdr_kit.budget import Budget
 from sdr_kit.errors import SdrKitError
-from sdr_kit.memory_store import MemoryStore
-from sdr_kit.store import Store
+from sdr_kit.memory_store import MemoryStore, Record
+from sdr_kit.store import AnyStore, Store
 from tests.accounts import made_up
 from tests.test_engine import Watched
 
@@ -210,6 +212,26 @@ async def test_cents_that_are_no_whole_numbers_in_binary_are_counted_as_cents() 
     assert run.summary.completed == 3
 
 
+def test_a_job_whose_budget_is_raised_starts_more_while_others_are_at_work() -> None:
+    others_done = threading.Event()
+
+    def research(account: Account) -> dict[str, float]:
+        if account.position == 0:
+            assert others_done.wait(10)
+        return {"cost_usd": 0.25}
+
+    job = sdr_kit.start(
+        made_up(9), research, store="memory", concurrency=2, budget_usd=1
+    )
+    while job.progress.done < 3:
+        time.sleep(0.001)
+    job.budget_usd = 9
+    while job.progress.done < 8:
+        time.sleep(0.001)
+    others_done.set()
+    assert job.wait(10).summary.completed == 9
+
+
 @pytest.mark.anyio
 async def test_a_pause_is_not_ended_by_the_budget() -> None:
     watched = Watched(100, Costly(0.25), limit=5, budget_usd=1.0)
@@ -293,11 +315,27 @@ def test_a_sample_is_spread_over_the_list() -> None:
     assert (run.summary.completed, run.summary.pending) == (10, 85)
 
 
-def test_a_sample_is_in_the_database_before_the_run_asks() -> None:
+class Slow(MemoryStore):
+    """A store on a disk that takes its time."""
+
+    durable = True
+
+    def open_writer(self, job_id: int) -> tuple[Record, Callable[[], None]]:
+        record, close = super().open_writer(job_id)
+
+        def slowly(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
+            time.sleep(0.05)
+            record(attempts, outcomes)
+
+        return slowly, close
+
+
+@pytest.mark.parametrize("kind", ["file", "slow"])
+def test_a_sample_is_in_the_store_before_the_run_asks(kind: str) -> None:
     def research(_: Account) -> dict[str, float]:
         return {"cost_usd": 1.0}
 
-    store = Store("sqlite:///sample.db")
+    store: AnyStore = Slow() if kind == "slow" else Store("sqlite:///sample.db")
     job = sdr_kit.start(made_up(30), research, store=store, sample=10)
     while job.progress.state != "paused":
         time.sleep(0.001)
