@@ -35,7 +35,9 @@ async def slow(_account: Account) -> dict[str, object]:
     return {}
 
 
-def panel(number: int = 5, *, researcher: object = quick, **settings: int) -> Workbench:
+def panel(
+    number: int = 5, *, researcher: object = quick, **settings: float
+) -> Workbench:
     workbench = Workbench(
         made_up(number),
         researchers={"mine": researcher},  # type: ignore[dict-item]
