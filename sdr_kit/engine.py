@@ -180,6 +180,7 @@ class Engine:
             blocked_seconds=self._watch.blocked_seconds,
             cost_usd=self.tally.cost_usd,
             budget_usd=self.tally.budget.usd if self.tally.budget.bounded else None,
+            projected_cost_usd=self.tally.projected_cost_usd,
         )
 
     def summary(self) -> RunSummary:
@@ -397,27 +398,36 @@ class Engine:
     async def _attempt(self, work: Work) -> None:
         work.started = self._clock()
         result: Research | Verdict | None = None
+        cut: Verdict | None = None
         try:
             result = await attempt(self._call, work.account)
         except asyncio.CancelledError as error:
+            cut = classify(error)  # it may know what the call took
             if not work.cuts:
                 raise
-            result = classify(error)  # it may know what the call took
         finally:
             if work.cuts:
-                result = self._watch.judged(work, result)
-            self._leave(work, result)
+                result = self._watch.judged(work, result or cut)
+            self._leave(work, result, cut)
         if result is None:
             raise asyncio.CancelledError
 
-    def _leave(self, work: Work, result: Research | Verdict | None) -> None:
-        """Gives the slot back and sees to what follows; None is a cancelled call."""
+    def _leave(
+        self, work: Work, result: Research | Verdict | None, cut: Verdict | None
+    ) -> None:
+        """Gives the slot back and sees to what follows.
+
+        Args:
+            work: The account.
+            result: What came of it; None is a cancelled call.
+            cut: What is known of a call that was cancelled.
+        """
         now = self._clock()
         verdict = result if isinstance(result, Verdict) else None
         outcome: AttemptOutcome = "completed" if verdict is None else verdict.kind
         record = work.attempted(
             "cancelled" if result is None else outcome,
-            result,
+            result or cut,
             began=self._began,
             ended=now,
         )
@@ -524,13 +534,15 @@ class Engine:
 
     def _settle(self) -> None:
         """Ends the run when nothing is in flight and nothing will be."""
-        if self._workers or not (self._feed.empty or self._gate.closed):
+        if self._workers:
             return
-        if not self._gate.closed:
-            self._give_up_parked()
-        if self._others and not self._gate.closed:
+        if self._feed.empty and not self._gate.closed:
+            self._give_up_parked()  # a store in memory has them at once, and comes here
+        if self._gate.closed:
+            self._done.set()
+        elif self._feed.empty and self._others:
             self._ask_about_the_others()
-        else:
+        elif self._feed.empty:
             self._done.set()
 
     def _ask_about_the_others(self) -> None:

@@ -99,7 +99,7 @@ def _costs(known: Sequence[Outcome]) -> list[float]:
 def _total_between(sample: Sequence[float], number: int) -> tuple[float, float]:
     """Gives the ends of the interval for the sum of so many more."""
     mean = statistics.fmean(sample)
-    if len(sample) < 2 or not number:
+    if len(sample) < 2:
         return mean * number, mean * number
     spread = statistics.stdev(sample) * math.sqrt(number + number**2 / len(sample))
     either_way = _student_t(len(sample) - 1) * spread

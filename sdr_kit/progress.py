@@ -57,6 +57,8 @@ class Progress:
             0.1 s too short; 0.0 when that is never more than half a second.
         cost_usd: What all attempts so far cost, where the researcher says so.
         budget_usd: What the job may cost in all; None is no bound.
+        projected_cost_usd: What the whole list will have cost at this rate; None
+            before any cost.
     """
 
     state: State
@@ -76,15 +78,7 @@ class Progress:
     blocked_seconds: float = 0.0
     cost_usd: float = 0.0
     budget_usd: float | None = None
-
-    @property
-    def projected_cost_usd(self) -> float | None:
-        """What the whole list will have cost at this rate; None before any cost."""
-        return (
-            self.cost_usd / self.done * self.total
-            if self.done and self.cost_usd
-            else None
-        )
+    projected_cost_usd: float | None = None
 
     @property
     def held(self) -> bool:

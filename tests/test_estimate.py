@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import statistics
 
 import pytest
 
@@ -81,6 +83,34 @@ def test_the_range_holds_the_truth_as_often_as_it_says(number: int) -> None:
         low, high = estimate.cost_usd
         held += low <= sum(costs[10:]) <= high
     assert 0.88 <= held / trials <= 0.92  # 90 %, give or take three standard errors
+
+
+@pytest.mark.parametrize(
+    ("sample", "student"), [(4, 2.353), (6, 2.015), (10, 1.833), (31, 1.697)]
+)
+def test_the_range_is_as_wide_as_the_tables_of_students_t_say(
+    sample: int, student: float
+) -> None:
+    """The quantiles are those of any table: 95 % for one side, sample - 1 degrees."""
+    costs = [10.0 + number % 2 for number in range(sample)]
+    estimate = maybe_estimate(ended(*costs), accounts=1, concurrency=1)
+    assert estimate is not None
+    assert estimate.cost_usd is not None
+    low, high = estimate.cost_usd
+    either_way = student * statistics.stdev(costs) * math.sqrt(1 + 1 / sample)
+    assert (high - low) / 2 == pytest.approx(either_way, rel=0.02)
+
+
+def test_nothing_costs_less_than_nothing() -> None:
+    estimate = maybe_estimate(ended(0.0, 0.0, 5.0), accounts=10, concurrency=1)
+    assert estimate is not None
+    assert estimate.cost_usd is not None
+    assert estimate.cost_usd[0] == 0.0
+
+
+def test_no_accounts_take_nothing() -> None:
+    estimate = maybe_estimate(ended(1.0, 2.0), accounts=0, concurrency=5)
+    assert str(estimate) == "0 accounts, about $0, about 0.0 s at 5"
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])

@@ -915,7 +915,11 @@ def test_a_budget_stops_the_run_and_a_higher_one_lets_it_go_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["much", "-1", "0", "1e999x", "nan", "1,5", "12,50", "1.500,00"]
+    "wrong",
+    [
+        *("much", "-1", "0", "1e999x", "nan", "inf"),
+        *("1,5", "2,50", "12,50", "1,2345", "1,234,5", "1.500,00"),
+    ],
 )
 def test_a_budget_that_is_no_amount_is_refused(wrong: str) -> None:
     workbench = panel(3, researcher=(paid := Paid()))
@@ -928,13 +932,24 @@ def test_a_budget_that_is_no_amount_is_refused(wrong: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "usd"),
-    [("1,500", 1500), ("$ 1,234,567.5", 1_234_567.5), ("1.5", 1.5), (".5", 0.5)],
+    [
+        ("1,500", 1500),
+        (" 12,345.50 ", 12345.5),
+        ("$ 1,234,567.5", 1_234_567.5),
+        ("1.5", 1.5),
+        (".5", 0.5),
+    ],
 )
 def test_a_budget_is_read_as_it_is_written(written: str, usd: float) -> None:
     workbench = panel(3, researcher=Paid())
     workbench._chooser._budget.value = written
     assert workbench._problem.value == ""
     assert workbench._chooser.budget_usd == usd
+
+
+def test_a_large_budget_of_the_settings_is_not_rounded() -> None:
+    workbench = panel(3, researcher=Paid(), budget_usd=1_234_567.89)
+    assert workbench._chooser.budget_usd == 1_234_567.89
 
 
 def test_the_budget_of_the_settings_stands_in_the_field_and_may_be_taken_out() -> None:

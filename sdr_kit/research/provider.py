@@ -155,10 +155,10 @@ class ProviderResearcher(ReadyMadeResearcher):
             error.about(**call.known())
             raise
         except asyncio.CancelledError as error:
-            if len(self.briefs) > 1:  # its next attempt will say what this one took
-                raise
-            # In its second request, perhaps: the first has been paid for.
-            raise error from Transient("it was cut off").about(**call.known())
+            # In a later request, perhaps: those before have been paid for.
+            cut = error.__cause__
+            cut = cut if isinstance(cut, Transient) else Transient("it was cut off")
+            raise error from cut.about(**call.known())
         return replace(
             found, usage=call.usage, limits=call.limits, request_id=call.request_id
         )
@@ -198,7 +198,7 @@ class ProviderResearcher(ReadyMadeResearcher):
         if len(self.briefs) == 1:
             return await self._research(self.briefs[0], account, call)
         ask = partial(self._research, account=account, call=call)
-        return await self._together.research(account, ask, call)
+        return await self._together.research(account, ask)
 
     async def _research(self, brief: Brief, account: Account, call: Call) -> Research:
         way, request, reply = await self._first_reply(brief, account, call)
