@@ -349,8 +349,8 @@ class Job:
 
         Raises:
             RuntimeError: The job has not ended, or another retry of it is under way.
-            ValueError: There is nothing to retry, or a position is completed or none
-                of the list.
+            ValueError: There is nothing to retry, a position is completed or none of
+                the list, or the budget has no room for one more account.
             StoreError: The database cannot be used.
         """
         with self._plan.retrying:

@@ -19,7 +19,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._outcomes: dict[int, dict[int, Outcome]] = {}
         self._attempts: dict[int, list[Attempt]] = {}
-        self._fingerprints: dict[int, str | None] = {}
+        self._terms: dict[int, str | None] = {}
         self._edits: dict[str, Edit] = {}
         self._lock = threading.Lock()  # the panel reads while a run writes
 
@@ -35,14 +35,14 @@ class MemoryStore:
         *,
         researcher: str,  # noqa: ARG002
         concurrency: int,  # noqa: ARG002
-        fingerprint: str | None = None,
+        terms: str | None = None,
     ) -> int:
         """Gives the number of a new job."""
         with self._lock:
             job_id = len(self._outcomes) + 1
             self._outcomes[job_id] = {}
             self._attempts[job_id] = []
-            self._fingerprints[job_id] = fingerprint
+            self._terms[job_id] = terms
         return job_id
 
     def end_job(
@@ -111,11 +111,11 @@ class MemoryStore:
         ]
         return chosen[:limit]
 
-    def latest(self, fingerprint: str, *, limit: int) -> list[Outcome]:
-        """Gives how the last accounts ended that a researcher was asked about."""
+    def latest(self, terms: str, *, limit: int) -> list[Outcome]:
+        """Gives how the last accounts ended that were researched on the same terms."""
         with self._lock:
             known = dict(self._outcomes)
-        same = [job for job in known if self._fingerprints[job] == fingerprint]
+        same = [job for job in known if self._terms[job] == terms]
         return [
             outcome
             for job in reversed(same)

@@ -13,7 +13,7 @@ from sdr_kit.memory_store import MemoryStore
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.tally import Tally
-from sdr_kit.worker import Researcher, check_researcher, fingerprint_of
+from sdr_kit.worker import Researcher, check_researcher, terms_of
 
 
 class Plan:
@@ -65,7 +65,7 @@ class Plan:
             rows,
             researcher=self.researcher_name,
             concurrency=self.limit,
-            fingerprint=fingerprint_of(self.researcher),
+            terms=terms_of(self.researcher),
         )
         sample = min(sample, len(rows))
         return Engine(
@@ -104,6 +104,8 @@ class Plan:
         failed = {place for place, status in statuses.items() if status == "failed"}
         chosen = failed if positions is None else {*map(operator.index, positions)}
         self._check_retried(chosen, completed=statuses.keys() - failed)
+        if not so_far.budget.allows(0):
+            raise ValueError(so_far.budget.reason)
         self.store.reopen(self.job_id, chosen)
         rows = [each for each in self.accounts if each.position in chosen]
         first = [each for each in rows if each.position in sample]

@@ -26,7 +26,7 @@ from sdr_kit.account import (
 )
 from sdr_kit.plain import plain
 
-SCHEMA_VERSION = 4  # 1 had no edits, 2 no evidence and usage, 3 no fingerprints
+SCHEMA_VERSION = 4  # 1 had no edits, 2 no evidence and usage, 3 no terms
 
 metadata = sa.MetaData()
 jobs = sa.Table(
@@ -40,7 +40,7 @@ jobs = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("reason", sa.Text),
     sa.Column("seconds", sa.Float),
-    sa.Column("fingerprint", sa.Text),  # who answered what; null: nobody knows
+    sa.Column("terms", sa.Text),  # who answered what at which prices; null: unknown
     sqlite_autoincrement=True,  # the number of a deleted job is not given again
 )
 

@@ -106,7 +106,7 @@ class Store:
         *,
         researcher: str,
         concurrency: int,
-        fingerprint: str | None = None,
+        terms: str | None = None,
     ) -> int:
         """Stores a new job with all its accounts and gives its number.
 
@@ -116,7 +116,8 @@ class Store:
             accounts: The list.
             researcher: What the researcher is called.
             concurrency: How many at once, to begin with.
-            fingerprint: Who answers and what is asked; None when nobody knows.
+            terms: Who answers, what is asked, and at which prices; None when nobody
+                knows.
         """
         job = schema.jobs.insert().values(
             created_at=_now(),
@@ -124,7 +125,7 @@ class Store:
             concurrency=concurrency,
             total=len(accounts),
             state="running",
-            fingerprint=fingerprint,
+            terms=terms,
         )
 
         def create(connection: sa.Connection) -> int:
@@ -250,16 +251,14 @@ class Store:
             query = query.where(table.status == status)
         return [schema.outcome_of(row) for row in self._read(query.limit(limit))]
 
-    def latest(self, fingerprint: str, *, limit: int) -> list[Outcome]:
-        """Reads how the last accounts ended that a researcher was asked about.
+    def latest(self, terms: str, *, limit: int) -> list[Outcome]:
+        """Reads how the last accounts ended that were researched on the same terms.
 
         Args:
-            fingerprint: Of the researcher; see `create_job`.
+            terms: See `create_job`.
             limit: At most so many, of the newest jobs.
         """
-        same = sa.select(schema.jobs.c.id).where(
-            schema.jobs.c.fingerprint == fingerprint
-        )
+        same = sa.select(schema.jobs.c.id).where(schema.jobs.c.terms == terms)
         table = schema.results.c
         query = sa.select(schema.results).where(table.job_id.in_(same))
         query = query.order_by(table.job_id.desc(), table.finished.desc()).limit(limit)

@@ -190,6 +190,14 @@ def fingerprint_of(researcher: Researcher) -> str | None:
     return fingerprint if isinstance(fingerprint, str) else None
 
 
+def terms_of(researcher: Researcher) -> str | None:
+    """Says at which prices who is asked what; None when that is not known."""
+    fingerprint = fingerprint_of(researcher)
+    if fingerprint is None:
+        return None
+    return f"{fingerprint}|{getattr(researcher, 'prices', None)}"
+
+
 def notices_of(researcher: Researcher) -> tuple[str, ...]:
     """Gives what the researcher noticed about its provider, a sentence each."""
     notices = getattr(researcher, "notices", ())

@@ -74,6 +74,14 @@ async def test_a_budget_buys_what_it_can_and_the_rest_stays_pending() -> None:
 
 
 @pytest.mark.anyio
+async def test_until_a_cost_is_known_there_is_one_call_at_a_time() -> None:
+    run = await process(costly := Costly(0.25), 0.2, concurrency=10)
+    assert (len(costly.calls), run.summary.cost_usd) == (1, 0.25)
+    run = await process(Costly(0.25), 25.0, concurrency=10)
+    assert run.summary.speedup > 8
+
+
+@pytest.mark.anyio
 async def test_what_is_in_flight_counts_before_it_is_paid() -> None:
     # 4.9 buys 19 at 0.25; a twentieth would go beyond it, though 4.75 is below.
     run = await process(Costly(0.25), 4.9, concurrency=10)
@@ -116,7 +124,7 @@ async def test_failed_calls_count_too() -> None:
 @pytest.mark.anyio
 async def test_without_a_price_a_budget_cannot_be_held_and_the_run_says_so() -> None:
     run = await process(costly := Costly(None), 5.0, concurrency=4)
-    assert len(costly.calls) <= 4 + 1
+    assert len(costly.calls) == 1
     assert "does not say what an answer costs" in str(run.summary.stopped)
     assert (await process(Costly(None), None, 8)).summary.completed == 8
 
@@ -195,7 +203,7 @@ def test_a_job_goes_on_with_a_higher_budget() -> None:
 @pytest.mark.anyio
 async def test_a_raised_budget_lets_free_slots_start_at_once() -> None:
     async def research(account: Account) -> dict[str, float]:
-        await asyncio.sleep(100 if account.position == 0 else 1)
+        await asyncio.sleep(100 if account.position == 1 else 1)
         return {"cost_usd": 0.25}
 
     watched = Watched(20, research, limit=2, budget_usd=1.0)
@@ -216,7 +224,7 @@ def test_a_job_whose_budget_is_raised_starts_more_while_others_are_at_work() -> 
     others_done = threading.Event()
 
     def research(account: Account) -> dict[str, float]:
-        if account.position == 0:
+        if account.position == 1:  # the first one says what an account costs
             assert others_done.wait(10)
         return {"cost_usd": 0.25}
 
@@ -230,6 +238,22 @@ def test_a_job_whose_budget_is_raised_starts_more_while_others_are_at_work() -> 
         time.sleep(0.001)
     others_done.set()
     assert job.wait(10).summary.completed == 9
+
+
+def test_a_retry_without_money_leaves_the_failures_as_they_are() -> None:
+    def research(account: Account) -> dict[str, float]:
+        if account.position % 3 == 2:
+            raise Permanent("no")
+        return {"cost_usd": 0.5}
+
+    job = sdr_kit.start(
+        made_up(30), research, store="memory", budget_usd=3, mode="sequential"
+    )
+    assert job.wait(10).summary.failed == 2
+    for positions in (None, job.unfinished()):
+        with pytest.raises(ValueError, match=r"budget of \$3.00 is reached"):
+            job.retry(positions)
+    assert job.frame["error_message"].notna().sum() == 2
 
 
 @pytest.mark.anyio

@@ -116,9 +116,9 @@ def test_no_accounts_take_nothing() -> None:
 @pytest.mark.parametrize("kind", ["memory", "file"])
 def test_a_store_knows_how_the_last_accounts_of_a_researcher_ended(kind: str) -> None:
     store: AnyStore = MemoryStore() if kind == "memory" else Store("sqlite:///e.db")
-    for fingerprint, cost in (("a", 1.0), ("b", 2.0), (None, 3.0), ("a", 4.0)):
+    for terms, cost in (("a", 1.0), ("b", 2.0), (None, 3.0), ("a", 4.0)):
         job_id = store.create_job(
-            list(made_up(3)), researcher="x", concurrency=1, fingerprint=fingerprint
+            list(made_up(3)), researcher="x", concurrency=1, terms=terms
         )
         record, close = store.open_writer(job_id)
         record([], ended(cost, cost + 0.1, cost + 0.2))

@@ -36,12 +36,16 @@ async def slow(_account: Account) -> dict[str, object]:
 
 
 def panel(
-    number: int = 5, *, researcher: object = quick, **settings: float
+    number: int = 5,
+    *,
+    researcher: object = quick,
+    store: str = "memory",
+    **settings: float,
 ) -> Workbench:
     workbench = Workbench(
         made_up(number),
         researchers={"mine": researcher},  # type: ignore[dict-item]
-        store="memory",
+        store=store,
         settings=Settings(**settings),
     )
     workbench._chooser.dropdown.value = researcher
@@ -841,7 +845,9 @@ class Paid:
     name = "paid"
     paid = True
     fingerprint = "paid|model"
+    prices = "a cent"
     notices: tuple[str, ...] = ()
+    fail = False
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -849,6 +855,8 @@ class Paid:
     async def __call__(self, account: Account) -> dict[str, object]:
         self.calls.append(account.position)
         await asyncio.sleep(0.01)
+        if self.fail:
+            raise sdr_kit.Permanent(f"no {account.company_name}")
         return {"summary": "a company", "cost_usd": 0.01}
 
 
@@ -886,6 +894,29 @@ def test_a_later_paid_run_says_beforehand_what_it_will_cost() -> None:
     drawn_to_the_end(workbench)
     assert len(paid.calls) == 10
     assert not workbench._question.visible
+
+
+def test_what_was_paid_at_other_prices_is_not_what_will_be_paid() -> None:
+    paid = Paid()
+    ran(panel(5, researcher=paid, store="sqlite:///prices.db"))
+    paid.prices = "ten times as much"
+    workbench = panel(30, researcher=paid, store="sqlite:///prices.db")
+    workbench._run.click()
+    until(lambda: "A sample of 10 accounts is done" in workbench._notice.value)
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
+def test_failures_alone_do_not_say_what_answers_cost() -> None:
+    paid = Paid()
+    paid.fail = True
+    ran(panel(5, researcher=paid, store="sqlite:///failed.db"))
+    paid.fail = False
+    workbench = panel(30, researcher=paid, store="sqlite:///failed.db")
+    workbench._run.click()
+    until(lambda: "A sample of 10 accounts is done" in workbench._notice.value)
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
 
 
 def test_the_question_of_a_paid_run_goes_with_its_subject() -> None:

@@ -27,6 +27,7 @@ import httpx
 
 from sdr_kit.account import Account, RateLimits, Research, Usage
 from sdr_kit.errors import Permanent, SdrKitError, Transient
+from sdr_kit.prices import Prices
 from sdr_kit.research.answer import AnswerError
 from sdr_kit.research.brief import Brief
 from sdr_kit.research.client import ReadyMadeResearcher
@@ -123,6 +124,11 @@ class ProviderResearcher(ReadyMadeResearcher):
             *(each.fingerprint for each in self.briefs),
         ]
         return "|".join((type(self).__name__, self.model, self._endpoint.host, *asked))
+
+    @property
+    def prices(self) -> Prices | None:
+        """What the model costs; None when nobody has said."""
+        return self._endpoint.prices
 
     def __repr__(self) -> str:
         names = [each.name for each in self.briefs]

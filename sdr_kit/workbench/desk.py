@@ -25,7 +25,7 @@ from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.workbench.trial import Trial
-from sdr_kit.worker import Researcher, fingerprint_of
+from sdr_kit.worker import Researcher, terms_of
 
 KNOWN = 200  # earlier accounts that an estimate is drawn from
 
@@ -183,17 +183,21 @@ class Desk:
             concurrency: How many at once.
             calls: How often; None is once for each account of the list.
         """
-        fingerprint = fingerprint_of(researcher)
-        known = fingerprint and self.store.latest(fingerprint, limit=KNOWN)
+        terms = terms_of(researcher)
+        known = self.store.latest(terms, limit=KNOWN) if terms else []
+        if not any(each.status == "completed" for each in known):
+            return None  # failures alone say nothing of what answers cost
         number = self.total if calls is None else calls
-        return maybe_estimate(known or (), accounts=number, concurrency=concurrency)
+        return maybe_estimate(known, accounts=number, concurrency=concurrency)
 
     @property
     def outlook(self) -> Estimate | None:
-        """What the rest will take, while a run that costs money waits for an answer."""
+        """What the rest will take, when a run that costs money asks or was stopped."""
         job = self.job
         now = None if job is None else job.progress
-        if job is None or now is None or now.state != "paused" or not now.reason:
+        if job is None or now is None or not now.reason or not now.pending:
+            return None
+        if now.state not in ("paused", "stopped"):
             return None
         subject = (job.id, now.done, job.concurrency)
         if self._outlook[0] != subject:  # the store is asked once for each question

@@ -129,9 +129,9 @@ def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
     return block(f"{bar}<p>{' · '.join(parts)}</p>")
 
 
-def before_you_pay(estimate: Estimate | None) -> str:
+def before_you_pay(estimate: Estimate) -> str:
     """Says what a run will cost, and asks."""
-    earlier = "" if estimate is None else counted(estimate.sample, "account")
+    earlier = counted(estimate.sample, "account")
     return question(f"{estimate} (as {earlier} researched earlier took). Go ahead?")
 
 

@@ -249,6 +249,8 @@ class Workbench(widgets.VBox):
         if researcher is None:
             return
         estimate = self._desk.forecast(researcher, concurrency=self._at_once)
+        if estimate is None:
+            return
         self._question.ask(
             markup.before_you_pay(estimate), lambda: self._begin(researcher)
         )
