@@ -360,7 +360,8 @@ class Job:
 
         Their attempts are counted on, and so are the job's clock, books and history,
         but for the time between. A retried account is pending until it ends again,
-        also when the process is killed meanwhile.
+        also when the process is killed meanwhile. A job that ended in the middle of its
+        sample asks when the rest of the sample is done.
 
         Args:
             positions: Failed or unfinished accounts by their places in the list
@@ -371,8 +372,8 @@ class Job:
 
         Raises:
             RuntimeError: The job has not ended, or another retry of it is under way.
-            ValueError: There is nothing to retry, or a position is completed or none
-                of the list.
+            ValueError: There is nothing to retry, a position is completed or none of
+                the list, or the budget has no room for one more account.
             StoreError: The database cannot be used.
         """
         with self._plan.retrying:
@@ -382,7 +383,10 @@ class Job:
                     f"job {self.id} has not ended; cancel it or wait for it first"
                 )
             engine = self._plan.engine_for_retry(
-                positions, limit=newest._limit, so_far=newest._engine.tally
+                positions,
+                limit=newest._limit,
+                so_far=newest._engine.tally,
+                sample=newest._engine.unasked,
             )
             newest._next = Job(engine, self._plan, limit=newest._limit)
             return newest._next

@@ -2,7 +2,8 @@
 
 Nobody knows what a call costs before it has ended. So each one in flight, and the next,
 is taken to cost what the calls so far have cost on average; a budget is overrun by what
-was in flight at most, and as a rule by nothing.
+was in flight at most, and as a rule by nothing. Until the first cost is known there is
+one call at a time.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ class Budget:
         """Says whether one more call may be made beside those in flight."""
         if not self.bounded:
             return True
+        if not self._priced and in_flight:
+            return False
         expected = self.spent / self._priced if self._priced else 0.0
         after = self.spent + expected * (in_flight + 1)
         return not self._unpriced and after <= self.usd * (1 + ROUNDING)

@@ -196,8 +196,15 @@ _MEANINGS: tuple[_Meaning, ...] = (
         "fail, your network looks into encrypted traffic; ask your IT.",
     ),
     _Meaning(
+        says=re.compile(r"does not fit the brief"),
+        meaning="The model answered, and was asked once more, but neither answer has "
+        "the form that the brief asks for.",
+        advice="Retry them: a model does not answer alike twice. If it goes on, choose "
+        "a more capable model. The account's card keeps what it said.",
+    ),
+    _Meaning(
         kind="transient",
-        says=re.compile(r"does not fit the brief|Responses format|JSON"),
+        says=re.compile(r"not of the (\w+ )?format|JSON"),
         meaning="The model answered, but each time in a form that cannot be used.",
         advice="Retry them; if it goes on, choose a more capable model.",
     ),

@@ -199,6 +199,7 @@ class Engine:
             blocked_seconds=self._watch.blocked_seconds,
             cost_usd=self.tally.cost_usd,
             budget_usd=self.tally.budget.usd if self.tally.budget.bounded else None,
+            projected_cost_usd=self.tally.projected_cost_usd,
         )
 
     def summary(self) -> RunSummary:
@@ -210,6 +211,11 @@ class Engine:
             stopped=stopped,
             notices=notices_of(self._researcher),
         )
+
+    @property
+    def unasked(self) -> frozenset[int]:
+        """Positions of the sample, until the run has asked whether to go on."""
+        return frozenset(each.position for each in self._accounts if self._others)
 
     # Requests: on the run's loop.
 
@@ -461,27 +467,36 @@ class Engine:
     async def _attempt(self, work: Work) -> None:
         work.started = self._clock()
         result: Research | Verdict | None = None
+        cut: Verdict | None = None
         try:
             result = await attempt(self._call, work.account)
         except asyncio.CancelledError as error:
+            cut = classify(error)  # it may know what the call took
             if not work.cuts:
                 raise
-            result = classify(error)  # it may know what the call took
         finally:
             if work.cuts:
-                result = self._watch.judged(work, result)
-            self._leave(work, result)
+                result = self._watch.judged(work, result or cut)
+            self._leave(work, result, cut)
         if result is None:
             raise asyncio.CancelledError
 
-    def _leave(self, work: Work, result: Research | Verdict | None) -> None:
-        """Gives the slot back and sees to what follows; None is a cancelled call."""
+    def _leave(
+        self, work: Work, result: Research | Verdict | None, cut: Verdict | None
+    ) -> None:
+        """Gives the slot back and sees to what follows.
+
+        Args:
+            work: The account.
+            result: What came of it; None is a cancelled call.
+            cut: What is known of a call that was cancelled.
+        """
         now = self._clock()
         verdict = result if isinstance(result, Verdict) else None
         outcome: AttemptOutcome = "completed" if verdict is None else verdict.kind
         record = work.attempted(
             "cancelled" if result is None else outcome,
-            result,
+            result or cut,
             began=self._began,
             ended=now,
         )
@@ -588,13 +603,15 @@ class Engine:
 
     def _settle(self) -> None:
         """Ends the run when nothing is in flight and nothing will be."""
-        if self._workers or not (self._feed.empty or self._gate.closed):
+        if self._workers:
             return
-        if not self._gate.closed:
-            self._give_up_parked()
-        if self._others and not self._gate.closed:
+        if self._feed.empty and not self._gate.closed:
+            self._give_up_parked()  # a store in memory has them at once, and comes here
+        if self._gate.closed:
+            self._done.set()
+        elif self._feed.empty and self._others:
             self._ask_about_the_others()
-        else:
+        elif self._feed.empty:
             self._done.set()
 
     def _ask_about_the_others(self) -> None:
@@ -602,7 +619,7 @@ class Engine:
         if self._in_flight or self._gate.question is not None:
             return
         self._feed.extend(self._others)
-        tried = counted(len(self._accounts), "account")
+        tried = counted(self._sample_size, "account")
         left = counted(len(self._others), "account")
         self._others = ()
         self._gate.ask(f"A sample of {tried} is done. Go on with the other {left}?")
@@ -633,12 +650,27 @@ class Engine:
             return "paused", self._gate.question
         hold = self._gate.hold
         if hold is None:
-            return "running", None
+            return "running", self._sample_said
         what = "is down" if hold.kind == "outage" else "asks to wait"
         seconds = hold.until - self._clock()
         then = f"in {duration(seconds)}" if seconds > 0 else "now"
         said = f"The last failure: {hold.reason}"
         return "held", f"The provider {what}; one account goes ahead {then}. {said}"
+
+    @property
+    def _sample_size(self) -> int:
+        """How large the sample is, with what an earlier run has done of it."""
+        return self.tally.total - self._left_alone - len(self._others)
+
+    @property
+    def _sample_said(self) -> str | None:
+        """Says that a sample comes first, while it does."""
+        if not self._others:
+            return None
+        return (
+            f"A sample of {counted(self._sample_size, 'account')} comes first. Then "
+            f"the run asks before it goes on with the other {len(self._others):,}."
+        )
 
     def _sample(self) -> None:
         now = self.progress()

@@ -2,8 +2,10 @@
 
 The accounts researched so far are taken as a random sample of the others, and the range
 is the 90 % prediction interval for the sum of the others: Student's t on the mean, with
-the spread of both the sample and the rest. It knows nothing of rate limits: where a
-provider holds the run back, the time is too short.
+the spread of both the sample and the rest. Where few accounts cost far more than the
+others, a sample of ten holds none of them at times, and the range is too low more often
+(measured: 79 % are inside where costs are lognormal with sigma 1). It knows nothing of
+rate limits: where a provider holds the run back, the time is too short.
 
 Source: G. Hahn and W. Meeker, "Statistical Intervals", 1991, section 4.7. Student's t
 is taken from the normal quantile by its expansion in 1 ÷ degrees of freedom (Abramowitz
@@ -70,7 +72,7 @@ def maybe_estimate(
     """
     if not known:
         return None
-    costs = [each.cost_usd for each in known if each.cost_usd is not None]
+    costs = _costs(known)
     slots = min(concurrency, max(accounts, 1))
     return Estimate(
         accounts=accounts,
@@ -82,10 +84,24 @@ def maybe_estimate(
     )
 
 
+def _costs(known: Sequence[Outcome]) -> list[float]:
+    """Gives what each account cost; one that failed unpriced cost nothing.
+
+    Left out, it would make the others look as if none of them failed.
+    """
+    if all(each.cost_usd is None for each in known):
+        return []
+    return [
+        each.cost_usd or 0.0
+        for each in known
+        if each.cost_usd is not None or each.status == "failed"
+    ]
+
+
 def _total_between(sample: Sequence[float], number: int) -> tuple[float, float]:
     """Gives the ends of the interval for the sum of so many more."""
     mean = statistics.fmean(sample)
-    if len(sample) < 2 or not number:
+    if len(sample) < 2:
         return mean * number, mean * number
     spread = statistics.stdev(sample) * math.sqrt(number + number**2 / len(sample))
     either_way = _student_t(len(sample) - 1) * spread

@@ -47,6 +47,14 @@ def fingerprint_of(researcher: Callable[..., Any]) -> str | None:
     return f"{name}|{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()}"
 
 
+def terms_of(researcher: Callable[..., Any]) -> str | None:
+    """Says at which prices who is asked what; None when that is not known."""
+    fingerprint = fingerprint_of(researcher)
+    if fingerprint is None:
+        return None
+    return f"{fingerprint}|{getattr(researcher, 'prices', None)}"
+
+
 def _parts(value: object, *, seen: set[int]) -> Iterator[str]:
     """Writes all that decides what a value does.
 

@@ -23,7 +23,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._outcomes: dict[int, dict[int, Outcome]] = {}
         self._attempts: dict[int, list[Attempt]] = {}
-        self._fingerprints: dict[int, str | None] = {}
+        self._terms: dict[int, str | None] = {}
         self._keys: dict[int, Sequence[str]] = {}
         # By fingerprint and company: when it was found, in which job, and what.
         self._found: dict[tuple[str, str], tuple[str, int, Outcome]] = {}
@@ -42,6 +42,7 @@ class MemoryStore:
         *,
         researcher: str,  # noqa: ARG002
         concurrency: int,  # noqa: ARG002
+        terms: str | None = None,
         keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
         reuse_since: str | None = None,
@@ -54,7 +55,7 @@ class MemoryStore:
             job_id = len(self._outcomes) + 1
             self._outcomes[job_id] = {}
             self._attempts[job_id] = []
-            self._fingerprints[job_id] = fingerprint
+            self._terms[job_id] = terms
             self._keys[job_id] = keys or ()
             if fingerprint is not None and reuse_since is not None:
                 self._take_over(job_id, fingerprint, reuse_since)
@@ -153,11 +154,11 @@ class MemoryStore:
         ]
         return chosen[:limit]
 
-    def latest(self, fingerprint: str, *, limit: int) -> list[Outcome]:
-        """Gives how the last accounts ended that a researcher was asked about."""
+    def latest(self, terms: str, *, limit: int) -> list[Outcome]:
+        """Gives how the last accounts ended that were researched on the same terms."""
         with self._lock:
             known = dict(self._outcomes)
-        same = [job for job in known if self._fingerprints[job] == fingerprint]
+        same = [job for job in known if self._terms[job] == terms]
         return [
             outcome
             for job in reversed(same)

@@ -12,7 +12,7 @@ from sdr_kit.account import Account, Edit
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.dates import days_ago
 from sdr_kit.engine import Engine
-from sdr_kit.fingerprint import fingerprint_of
+from sdr_kit.fingerprint import fingerprint_of, terms_of
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.settings import Settings
@@ -77,6 +77,7 @@ class Plan:
             rows,
             researcher=self.researcher_name,
             concurrency=self.limit,
+            terms=terms_of(self.researcher),
             keys=self.accounts.keys,
             fingerprint=fingerprint_of(self.researcher),
             reuse_since=self._reuse_since,
@@ -149,7 +150,12 @@ class Plan:
         return None if refresh else maybe_since(self.researcher, self.settings)
 
     def engine_for_retry(
-        self, positions: Iterable[int] | None, *, limit: int, so_far: Tally
+        self,
+        positions: Iterable[int] | None,
+        *,
+        limit: int,
+        so_far: Tally,
+        sample: Set[int],
     ) -> Engine:
         """Makes failed accounts pending again and gives what will run them.
 
@@ -157,6 +163,8 @@ class Plan:
             positions: The accounts to work on again; None is all that failed.
             limit: How many at once.
             so_far: The books of the job.
+            sample: Accounts that come first, before the run asks about the others: it
+                ended before it could. Those that have been tried are among them.
 
         Raises:
             ValueError: No account, a completed one, or one that is none of the list.
@@ -165,10 +173,15 @@ class Plan:
         failed = {place for place, status in statuses.items() if status == "failed"}
         chosen = failed if positions is None else {*map(operator.index, positions)}
         self._check_retried(chosen, completed=statuses.keys() - failed)
+        if not so_far.budget.allows(0):
+            raise ValueError(so_far.budget.reason)
         self.fence = self.store.claim(self.job_id)
         self.store.reopen(self.job_id, chosen)
+        rows = [each for each in self.accounts if each.position in chosen]
+        first = [each for each in rows if each.position in sample]
+        others = [each for each in rows if each.position not in sample]
         return Engine(
-            tuple(each for each in self.accounts if each.position in chosen),
+            (*first, *others),
             self.researcher,
             limit=limit,
             settings=self.settings,
@@ -176,6 +189,7 @@ class Plan:
             job_id=self.job_id,
             fence=self.fence,
             attended=True,
+            sample=len(first),
             so_far=so_far.reopened(
                 completed=len(statuses) - len(failed), failed=len(failed - chosen)
             ),

@@ -39,7 +39,8 @@ class Progress:
         state: `running`, `held` (the provider refuses or is down), `paused`, or how
             it ended: `finished`, `stopped` (no account could succeed, or the budget is
             reached), `cancelled`, `crashed` (a bug).
-        reason: Why it is held, paused by itself, stopped or crashed; else None.
+        reason: Why it is held, paused by itself, stopped or crashed, or that a sample
+            comes first; else None.
         total: Accounts in the run.
         completed: Accounts with research.
         failed: Accounts given up.
@@ -58,6 +59,8 @@ class Progress:
             0.1 s too short; 0.0 when that is never more than half a second.
         cost_usd: What all attempts so far cost, where the researcher says so.
         budget_usd: What the job may cost in all; None is no bound.
+        projected_cost_usd: What the whole list will have cost at this rate; None
+            before any cost.
     """
 
     state: State
@@ -77,15 +80,8 @@ class Progress:
     blocked_seconds: float = 0.0
     cost_usd: float = 0.0
     budget_usd: float | None = None
+    projected_cost_usd: float | None = None
     reused: int = 0
-
-    @property
-    def projected_cost_usd(self) -> float | None:
-        """What the whole list will have cost at this rate; None before any cost."""
-        researched = self.done - self.reused
-        if not researched or not self.cost_usd:
-            return None
-        return self.cost_usd / researched * (self.total - self.reused)
 
     @property
     def held(self) -> bool:

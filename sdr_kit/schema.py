@@ -30,7 +30,7 @@ from sdr_kit.plain import plain
 from sdr_kit.progress import Progress, Sample
 from sdr_kit.stored_job import StoredJob
 
-# 1 had no edits, 2 no evidence and usage, 3 no fingerprints, 4 no leases and no reuse.
+# 1 had no edits, 2 no evidence and usage, 3 no terms, 4 no leases and no reuse.
 SCHEMA_VERSION = 5
 
 metadata = sa.MetaData()
@@ -45,7 +45,7 @@ jobs = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("reason", sa.Text),
     sa.Column("seconds", sa.Float),
-    sa.Column("fingerprint", sa.Text),  # who answered what; null: nobody knows
+    sa.Column("terms", sa.Text),  # who answered what at which prices; null: unknown
     sa.Column("source", sa.Text),  # what the list is called
     sa.Column("layout", sa.Text),  # its columns and their dtypes, as JSON
     sa.Column("budget_usd", sa.Float),
@@ -257,7 +257,7 @@ def job_of(row: sa.Row[Any]) -> StoredJob:
         fence=row.fence or 0,
     )
     same = (
-        *("id", "created_at", "researcher", "fingerprint", "concurrency", "total"),
+        *("id", "created_at", "researcher", "terms", "concurrency", "total"),
         *("state", "reason", "budget_usd"),
     )
     return StoredJob(

@@ -96,6 +96,7 @@ class Store:
         *,
         researcher: str,
         concurrency: int,
+        terms: str | None = None,
         keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
         reuse_since: str | None = None,
@@ -113,6 +114,8 @@ class Store:
             accounts: The list.
             researcher: What the researcher is called.
             concurrency: How many at once, to begin with.
+            terms: Who answers, what is asked, and at which prices; None when nobody
+                knows.
             keys: What identifies the company of each account; see
                 `sdr_kit.loading.names.account_key`. None takes nothing over.
             fingerprint: Who answers and what is asked; None when nobody knows.
@@ -129,7 +132,7 @@ class Store:
             concurrency=concurrency,
             total=len(accounts),
             state="running",
-            fingerprint=fingerprint,
+            terms=terms,
             source=source,
             layout=json.dumps(layout),
             budget_usd=budget_usd,
@@ -496,16 +499,14 @@ class Store:
             query = query.where(table.status == status)
         return [schema.outcome_of(row) for row in self._db.read(query.limit(limit))]
 
-    def latest(self, fingerprint: str, *, limit: int) -> list[Outcome]:
-        """Reads how the last accounts ended that a researcher was asked about.
+    def latest(self, terms: str, *, limit: int) -> list[Outcome]:
+        """Reads how the last accounts ended that were researched on the same terms.
 
         Args:
-            fingerprint: Of the researcher; see `create_job`.
+            terms: See `create_job`.
             limit: At most so many, of the newest jobs.
         """
-        same = sa.select(schema.jobs.c.id).where(
-            schema.jobs.c.fingerprint == fingerprint
-        )
+        same = sa.select(schema.jobs.c.id).where(schema.jobs.c.terms == terms)
         table = schema.results.c
         query = sa.select(schema.results).where(table.job_id.in_(same))
         query = query.where(table.reused_from.is_(None))

@@ -20,7 +20,7 @@ class StoredJob:
         source: What its list is called.
         layout: The list's other columns in their order, with their dtypes.
         researcher: What the researcher is called.
-        fingerprint: Who answers and what is asked; None when nobody knows.
+        terms: Who answers, what is asked, and at which prices; None: nobody knows.
         concurrency: How many at once, to begin with.
         total: Accounts in the list.
         state: As it was last noted; `running` may be one whose process has died.
@@ -35,7 +35,7 @@ class StoredJob:
     source: str
     layout: Sequence[tuple[str, str]]
     researcher: str
-    fingerprint: str | None
+    terms: str | None
     concurrency: int
     total: int
     state: str

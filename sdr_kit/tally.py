@@ -60,6 +60,7 @@ class Tally:
         self.slots = SlotMeter(now=0.0, slots=slots)
         self.usage = Usage()
         self._work_seconds = 0.0
+        self._before = (reused, 0.0)  # accounts ended and dollars spent by earlier runs
 
     @classmethod
     def of(cls, past: Past, *, total: int, slots: int, budget_usd: float) -> Tally:
@@ -103,6 +104,7 @@ class Tally:
         """
         again = copy.deepcopy(self)
         again.counts = (completed, failed)
+        again._before = (completed + failed, self.cost_usd)
         return again
 
     def attempted(self, attempt: Attempt) -> None:
@@ -115,6 +117,13 @@ class Tally:
     def cost_usd(self) -> float:
         """What the committed attempts cost, where somebody says so."""
         return self.usage.cost_usd or 0.0
+
+    @property
+    def projected_cost_usd(self) -> float | None:
+        """What the list will have cost if the others cost what this run's did."""
+        (ended_before, spent_before), now = self._before, self.cost_usd
+        ended, spent = sum(self.counts) - ended_before, now - spent_before
+        return now + spent / ended * self.pending if ended and spent else None
 
     def committed(
         self, attempts: Iterable[Attempt], outcomes: Sequence[Outcome], *, now: float

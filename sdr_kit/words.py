@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 
 def counted(number: int, noun: str) -> str:
     """Writes a number with its noun: `1 account`, `2,000 accounts`."""
@@ -31,4 +33,6 @@ def _amount(usd: float, scale: float) -> str:
     """Writes an amount as exactly as one of that size is worth being written."""
     if scale >= 20 or usd == 0:
         return f"{usd:,.0f}"
-    return f"{usd:,.2f}" if scale >= 0.0995 else f"{usd:.2g}"
+    if scale >= 0.0995:
+        return f"{usd:,.2f}"
+    return f"{Decimal(f'{usd:.2g}'):f}"  # a float would be written as 1e-05

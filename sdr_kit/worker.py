@@ -92,7 +92,8 @@ class Work:
         self.seconds += seconds
         status = message = usage = None
         if isinstance(result, Verdict):
-            status, message, usage = result.http_status, result.message, result.usage
+            status, usage = result.http_status, result.usage
+            message = None if outcome == "cancelled" else result.message
             self.found = result.found or self.found
         elif result is not None:
             usage = result.usage if result.cost_usd is None else result.spent

@@ -347,3 +347,31 @@ async def test_the_table_is_in_plain_words_with_units() -> None:
     assert "_" not in shown
     nothing = await sdr_kit.compare(made_up(2), quick, concurrency=(2,), sample=2)
     assert "nan" not in nothing._repr_html_()
+
+
+async def test_the_budget_is_for_all_runs_together() -> None:
+    async def costly(_account: Account) -> dict[str, float]:
+        await asyncio.sleep(1)
+        asked.append(1)
+        return {"cost_usd": 0.5}
+
+    async def compared(budget_usd: float) -> Comparison:
+        asked.clear()
+        return await sdr_kit.compare(
+            made_up(9),
+            costly,
+            concurrency=(1, 3),
+            sample=4,
+            spend=True,
+            budget_usd=budget_usd,
+        )
+
+    asked: list[int] = []
+    assert len((await compared(4.0)).frame) == 2
+    assert len(asked) == 8
+    with pytest.raises(StopRun, match=r"budget of \$1.00 is reached"):
+        await compared(3.0)
+    assert len(asked) == 4 + 2  # three would cost more than is left
+    with pytest.raises(StopRun, match="spent before the run at concurrency 3"):
+        await compared(2.0)
+    assert len(asked) == 4

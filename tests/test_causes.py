@@ -213,7 +213,12 @@ async def answered(answer: object) -> Verdict:
         (httpx_error(402, "https://a.com"), "to be paid", "billing"),
         (httpx_error(422, "https://a.com"), "did not accept", "Read the message"),
         (
-            Transient("OpenAI: the answer does not fit the brief (tier: missing)"),
+            Permanent("OpenAI: the answer does not fit the brief (tier: missing)"),
+            "the form that the brief asks for",
+            "Retry them",
+        ),
+        (
+            Transient("Anthropic: the answer is not of the Messages format (no text)"),
             "in a form that cannot be used",
             "more capable model",
         ),

@@ -178,6 +178,26 @@ async def test_a_job_that_is_taken_up_again_goes_on_with_its_cost() -> None:
     assert engine.summary().cost_usd == 1.0  # of this run alone: it had no books
 
 
+def test_what_earlier_runs_paid_is_counted_once_however_often_it_is_tried_again() -> (
+    None
+):
+    left = {"permanent": 1, "transient": 2}
+
+    def research(_account: Account) -> dict[str, float]:
+        for kind, error in (("permanent", Permanent), ("transient", Transient)):
+            if left[kind]:
+                left[kind] -= 1
+                raise error("no").about(usage=FAILED)
+        return {"cost_usd": 0.5}
+
+    settings = Settings(retry_initial_seconds=0.01)
+    job = sdr_kit.start(made_up(1), research, store="memory", settings=settings)
+    assert job.wait(10).summary.failed == 1
+    job = job.retry()
+    run = job.wait(10)
+    assert list(run.frame["cost_usd"]) == [run.summary.cost_usd] == [3 * 0.25 + 0.5]
+
+
 async def test_an_answer_that_did_not_fit_is_kept_in_bounded_length() -> None:
     async def prose(_account: Account) -> Research:
         raise Permanent("it does not fit").about(raw="x" * 10**6)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import statistics
 
 import pytest
 
@@ -48,6 +50,21 @@ def test_it_says_how_many_fail_and_when_no_cost_is_known() -> None:
     assert said == "20 accounts, cost unknown, about 1 min at 2, about 50% failing"
 
 
+def test_accounts_that_fail_for_nothing_make_the_rest_cheaper() -> None:
+    known = ended(None, None, *[1.0] * 8, failed=2)
+    estimate = maybe_estimate(known, accounts=100, concurrency=2)
+    assert estimate is not None
+    assert estimate.cost_usd is not None
+    assert sum(estimate.cost_usd) / 2 == pytest.approx(80.0)
+
+
+def test_answers_whose_cost_nobody_says_are_taken_to_cost_what_the_others_do() -> None:
+    known = ended(None, *[1.0] * 4)
+    estimate = maybe_estimate(known, accounts=100, concurrency=2)
+    assert estimate is not None
+    assert estimate.cost_usd == (100.0, 100.0)
+
+
 def test_more_slots_than_accounts_do_not_make_it_faster() -> None:
     estimate = maybe_estimate(ended(1.0), accounts=2, concurrency=10)
     assert estimate is not None
@@ -68,12 +85,40 @@ def test_the_range_holds_the_truth_as_often_as_it_says(number: int) -> None:
     assert 0.88 <= held / trials <= 0.92  # 90 %, give or take three standard errors
 
 
+@pytest.mark.parametrize(
+    ("sample", "student"), [(4, 2.353), (6, 2.015), (10, 1.833), (31, 1.697)]
+)
+def test_the_range_is_as_wide_as_the_tables_of_students_t_say(
+    sample: int, student: float
+) -> None:
+    """The quantiles are those of any table: 95 % for one side, sample - 1 degrees."""
+    costs = [10.0 + number % 2 for number in range(sample)]
+    estimate = maybe_estimate(ended(*costs), accounts=1, concurrency=1)
+    assert estimate is not None
+    assert estimate.cost_usd is not None
+    low, high = estimate.cost_usd
+    either_way = student * statistics.stdev(costs) * math.sqrt(1 + 1 / sample)
+    assert (high - low) / 2 == pytest.approx(either_way, rel=0.02)
+
+
+def test_nothing_costs_less_than_nothing() -> None:
+    estimate = maybe_estimate(ended(0.0, 0.0, 5.0), accounts=10, concurrency=1)
+    assert estimate is not None
+    assert estimate.cost_usd is not None
+    assert estimate.cost_usd[0] == 0.0
+
+
+def test_no_accounts_take_nothing() -> None:
+    estimate = maybe_estimate(ended(1.0, 2.0), accounts=0, concurrency=5)
+    assert str(estimate) == "0 accounts, about $0, about 0.0 s at 5"
+
+
 @pytest.mark.parametrize("kind", ["memory", "file"])
 def test_a_store_knows_how_the_last_accounts_of_a_researcher_ended(kind: str) -> None:
     store: AnyStore = MemoryStore() if kind == "memory" else Store("sqlite:///e.db")
-    for fingerprint, cost in (("a", 1.0), ("b", 2.0), (None, 3.0), ("a", 4.0)):
+    for terms, cost in (("a", 1.0), ("b", 2.0), (None, 3.0), ("a", 4.0)):
         job_id = store.create_job(
-            list(made_up(3)), researcher="x", concurrency=1, fingerprint=fingerprint
+            list(made_up(3)), researcher="x", concurrency=1, terms=terms
         )
         record, close = store.open_writer(job_id)
         record([], ended(cost, cost + 0.1, cost + 0.2))

@@ -24,12 +24,15 @@ import httpx
 import ipywidgets
 import pytest
 from IPython.core import ultratb
+from pydantic import SecretStr
 
 import sdr_kit
 from sdr_kit import Settings, Store, Workbench
 from sdr_kit.account import Account
 from sdr_kit.errors import SdrKitError, SettingsError
 from sdr_kit.export import to_csv, to_excel
+from sdr_kit.research.endpoint import Endpoint
+from sdr_kit.research.failures import Failures
 from sdr_kit.research.provider import ProviderResearcher
 from tests.accounts import made_up
 from tests.providers import FITS, SAID, SPEAKERS, Speaker
@@ -119,6 +122,15 @@ async def say_no_http(exchange: Exchange) -> None:
 async def redirect_to_itself(exchange: Exchange) -> None:
     place = f"http://{exchange.headers['host']}/elsewhere?key={KEY}"
     await exchange.answer(b"", status=307, headers={"Location": place})
+
+
+def test_a_key_goes_also_where_a_server_escapes_its_slash() -> None:
+    where = Endpoint(
+        prefix="OPENAI", url="http://a", key=SecretStr(KEY), model="m", prices=None
+    )
+    said = json.dumps({"echo": KEY}).replace("/", r"\/")
+    bare = Failures("x", where).bare(httpx.Response(200, content=said.encode()))
+    assert json.loads(bare.content) == {"echo": "[key]"}
 
 
 def answer_with(text: str) -> Callable[[Speaker], Act]:

@@ -19,7 +19,7 @@ from sdr_kit.progress import (
     SlotMeter,
     State,
 )
-from sdr_kit.words import duration
+from sdr_kit.words import dollars, dollars_between, duration
 
 PROGRESS = Progress(
     state="running",
@@ -199,3 +199,39 @@ def test_a_history_that_was_handed_out_does_not_change() -> None:
 )
 def test_a_duration_is_written_as_a_person_says_it(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("usd", "written"),
+    [
+        (0, "$0"),
+        (0.000005, "$0.000005"),
+        (0.0042, "$0.0042"),
+        (0.0994, "$0.099"),
+        (0.0995, "$0.10"),
+        (4.2, "$4.20"),
+        (19.99, "$19.99"),
+        (20, "$20"),
+        (38.4, "$38"),
+        (1_240, "$1,240"),
+        (999_999.9, "$1,000,000"),
+    ],
+)
+def test_dollars_are_written_as_a_person_says_them(usd: float, written: str) -> None:
+    assert dollars(usd) == written
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "written"),
+    [
+        (38.2, 51, "$38–51"),
+        (38, 38.3, "$38"),
+        (0, 5, "$0–5.00"),
+        (0.4, 25, "$0–25"),
+        (0.00001, 0.05, "$0.00001–0.05"),
+    ],
+)
+def test_both_ends_of_a_range_are_written_alike(
+    low: float, high: float, written: str
+) -> None:
+    assert dollars_between(low, high) == written

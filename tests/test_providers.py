@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import random
@@ -33,7 +34,16 @@ from tests.providers import (
     anthropic_problem,
     openai_problem,
 )
-from tests.servers import Act, RawServer, answer, hang_up, in_turn, keep_silent, reset
+from tests.servers import (
+    Act,
+    Exchange,
+    RawServer,
+    answer,
+    hang_up,
+    in_turn,
+    keep_silent,
+    reset,
+)
 
 
 @pytest.fixture(params=SPEAKERS)
@@ -490,27 +500,65 @@ async def test_what_was_paid_before_a_cut_is_not_forgotten(
     assert run.summary.cost_usd == pytest.approx(speaker.dollars)
 
 
+def several(server: RawServer, speaker: Speaker) -> ProviderResearcher:
+    general = Brief.load("general")
+    other = general.model_copy(update={"name": "other"})
+    address = f"{server.address}/v1"
+    return speaker.make([general, other], api_key=KEY, base_url=address, prices=PRICES)
+
+
 async def test_what_was_paid_before_a_cut_is_counted_once_for_several_briefs(
     server: RawServer, speaker: Speaker
 ) -> None:
     fits = answer(speaker.says(FITS))
     server.on(speaker.path, in_turn(fits, keep_silent, fits))
     settings = sdr_kit.Settings(account_timeout_seconds=0.5, max_api_retries=1)
-    general = Brief.load("general")
-    other = general.model_copy(update={"name": "other"})
-    researcher = speaker.make(
-        [general, other],
-        api_key=KEY,
-        base_url=f"{server.address}/v1",
-        prices=PRICES,
-        settings=settings,
-    )
+    researcher = several(server, speaker)
     run = await sdr_kit.process(
         made_up(1), researcher, store="memory", settings=settings
     )
     assert run.summary.completed == 1
     assert len(server.exchanges) == 3
     assert run.summary.cost_usd == pytest.approx(2 * speaker.dollars)
+
+
+async def test_what_was_answered_before_the_last_cut_is_kept_for_several_briefs(
+    server: RawServer, speaker: Speaker
+) -> None:
+    server.on(speaker.path, in_turn(answer(speaker.says(FITS)), keep_silent))
+    run = await sdr_kit.process(
+        made_up(1),
+        several(server, speaker),
+        store="memory",
+        settings=sdr_kit.Settings(account_timeout_seconds=0.5, max_api_retries=0),
+    )
+    assert run.summary.failed == 1
+    assert run.frame["general.summary"].iloc[0] == "Acme makes anvils."
+    assert run.frame["cost_usd"].iloc[0] == pytest.approx(speaker.dollars)
+    assert run.summary.cost_usd == pytest.approx(speaker.dollars)
+
+
+@pytest.mark.parametrize("briefs", [1, 2])
+async def test_what_was_paid_before_the_run_was_cancelled_is_not_forgotten(
+    server: RawServer, speaker: Speaker, briefs: int
+) -> None:
+    first = UNFIT if briefs == 1 else FITS
+    arrived = asyncio.Event()
+
+    async def arrive(exchange: Exchange) -> None:
+        arrived.set()
+        await keep_silent(exchange)
+
+    server.on(speaker.path, in_turn(answer(speaker.says(first)), arrive))
+    researcher = several(server, speaker) if briefs > 1 else speaker.open(server)
+    job = sdr_kit.start(made_up(1), researcher, store="memory")
+    async with asyncio.timeout(10):
+        await arrived.wait()
+    job.cancel()
+    run = await job.finished()
+    assert run.attempts["outcome"].tolist() == ["cancelled"]
+    assert run.attempts["message"].tolist() == [None]
+    assert run.summary.cost_usd == pytest.approx(speaker.dollars)
 
 
 GARBAGE: dict[str, tuple[object, str, str]] = {

@@ -13,7 +13,7 @@ import pytest
 
 import sdr_kit
 from sdr_kit import Account, Permanent, RateLimited, Sandbox, Settings, Transient
-from sdr_kit.account import Research, Usage
+from sdr_kit.account import Research
 from sdr_kit.errors import SdrKitError, SettingsError, Verdict, classify
 from sdr_kit.research.brief import Brief
 from sdr_kit.research.provider import ProviderResearcher
@@ -299,15 +299,18 @@ async def test_a_cancelled_attempt_has_paid_for_nothing_in_vain(
     async with asyncio.timeout(10):
         await arrived.wait()
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError) as cancelled:
         await task
+    known = classify(cancelled.value)
+    part(known.found, CUSTOMER)
+    assert known.usage is not None
+    assert known.usage.input_tokens == 1000
     provider.asked_now()
     research = await researcher(ACME)
     assert provider.asked_now() == [WORKFORCE]
     whole(research)
-    # The cancelled attempt could not say what it took, so this one does.
     assert research.usage is not None
-    assert research.usage.input_tokens == 2000
+    assert research.usage.input_tokens == 1000
 
 
 async def test_an_account_that_was_answered_whole_is_asked_anew(
@@ -467,8 +470,6 @@ class Diced:
     """One run's work on one account: the dice say what comes of each question.
 
     Attributes:
-        usage: The bill of the attempt under way: a token a question.
-        bills: What the attempts have said that they took.
         asked: How often something was asked.
         answers: Every answer that was given; each is unlike all others.
     """
@@ -476,7 +477,6 @@ class Diced:
     def __init__(
         self, dice: random.Random, together: Together, *, names: set[str], alone: bool
     ) -> None:
-        self.usage = self.bills = Usage()
         self.asked = 0
         self.answers: list[str] = []
         self._dice = dice
@@ -490,20 +490,18 @@ class Diced:
     async def research(self, account: Account) -> list[str]:
         """Tries until all is answered, and gives the answers."""
         while True:
-            self.usage = Usage()
             try:
-                research = await self._together.research(account, self._ask, self)
-            except asyncio.CancelledError:
-                continue  # it can tell nobody what it took
+                research = await self._together.research(account, self._ask)
+            except asyncio.CancelledError as error:
+                self._check(error.__cause__ or error)
             except SdrKitError as error:
-                self.bills += self.usage
                 self._check(error)
             else:
-                self.bills += self.usage
                 return [str(research.fields[f"{name}.n"]) for name in self._names]
 
-    def _check(self, error: SdrKitError) -> None:
-        columns = error.found.fields if error.found else {}
+    def _check(self, error: BaseException) -> None:
+        known = error.found if isinstance(error, SdrKitError) else None
+        columns = known.fields if known else {}
         found = {name.partition(".")[0] for name in columns}
         if self._alone:
             assert found == self._found
@@ -522,7 +520,6 @@ class Diced:
             await asyncio.sleep(0)
         self._at_work = False
         self.asked += 1
-        self.usage += Usage(input_tokens=1)
         if self._dice.random() < 0.6:
             kind = self._dice.choice(BREAKS)
             if kind is Permanent:
@@ -555,6 +552,4 @@ async def play(dice: random.Random, runs: int) -> None:
     used = [one for task in made for one in task.result()]
     assert sorted(used) == sorted(one for each in work for one in each.answers)
     assert len(set(used)) == len(used) == len(names) * len(work)
-    bills = sum(each.bills.input_tokens for each in work)
-    assert bills == sum(each.asked for each in work)
     assert not together._kept  # what is answered whole is forgotten

@@ -40,7 +40,7 @@ def panel(
     *,
     researcher: object = quick,
     store: str = "memory",
-    **settings: int,
+    **settings: float,
 ) -> Workbench:
     workbench = Workbench(
         made_up(number),
@@ -845,7 +845,9 @@ class Paid:
     name = "paid"
     paid = True
     fingerprint = "paid|model"
+    prices = "a cent"
     notices: tuple[str, ...] = ()
+    fail = False
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -853,6 +855,8 @@ class Paid:
     async def __call__(self, account: Account) -> dict[str, object]:
         self.calls.append(account.position)
         await asyncio.sleep(0.01)
+        if self.fail:
+            raise sdr_kit.Permanent(f"no {account.company_name}")
         return {"summary": "a company", "cost_usd": 0.01}
 
 
@@ -917,6 +921,32 @@ def test_the_sandbox_is_asked_again_without_a_question() -> None:
     assert "reused" not in workbench._progress.value
 
 
+def test_what_was_paid_at_other_prices_is_not_what_will_be_paid() -> None:
+    paid = Paid()
+    ran(panel(5, researcher=paid, store="sqlite:///prices.db"))
+    paid.prices = "ten times as much"
+    workbench = panel(30, researcher=paid, store="sqlite:///prices.db")
+    workbench._run.click()
+    assert "5 of 30 accounts were researched" in shown(workbench._question)
+    assert "The others" not in shown(workbench._question)
+    workbench._question._yes.click()
+    until(lambda: "A sample of 10 accounts is done" in workbench._notice.value)
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
+def test_failures_alone_do_not_say_what_answers_cost() -> None:
+    paid = Paid()
+    paid.fail = True
+    ran(panel(5, researcher=paid, store="sqlite:///failed.db"))
+    paid.fail = False
+    workbench = panel(30, researcher=paid, store="sqlite:///failed.db")
+    workbench._run.click()
+    until(lambda: "A sample of 10 accounts is done" in workbench._notice.value)
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
 def test_the_question_of_a_paid_run_goes_with_its_subject() -> None:
     workbench = ran(panel(5, researcher=Paid()))
     workbench._run.click()
@@ -943,7 +973,13 @@ def test_a_budget_stops_the_run_and_a_higher_one_lets_it_go_on() -> None:
     assert sorted(paid.calls) == list(range(9))
 
 
-@pytest.mark.parametrize("wrong", ["much", "-1", "0", "1e999x", "nan"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("much", "-1", "0", "1e999x", "nan", "inf"),
+        *("1,5", "2,50", "12,50", "1,2345", "1,234,5", "1.500,00"),
+    ],
+)
 def test_a_budget_that_is_no_amount_is_refused(wrong: str) -> None:
     workbench = panel(3, researcher=(paid := Paid()))
     workbench._chooser._budget.value = wrong
@@ -953,6 +989,28 @@ def test_a_budget_that_is_no_amount_is_refused(wrong: str) -> None:
     assert not paid.calls
 
 
+@pytest.mark.parametrize(
+    ("written", "usd"),
+    [
+        ("1,500", 1500),
+        (" 12,345.50 ", 12345.5),
+        ("$ 1,234,567.5", 1_234_567.5),
+        ("1.5", 1.5),
+        (".5", 0.5),
+    ],
+)
+def test_a_budget_is_read_as_it_is_written(written: str, usd: float) -> None:
+    workbench = panel(3, researcher=Paid())
+    workbench._chooser._budget.value = written
+    assert workbench._problem.value == ""
+    assert workbench._chooser.budget_usd == usd
+
+
+def test_a_large_budget_of_the_settings_is_not_rounded() -> None:
+    workbench = panel(3, researcher=Paid(), budget_usd=1_234_567.89)
+    assert workbench._chooser.budget_usd == 1_234_567.89
+
+
 def test_the_budget_of_the_settings_stands_in_the_field_and_may_be_taken_out() -> None:
     workbench = panel(9, researcher=Paid(), budget_usd=1)
     assert workbench._chooser._budget.value == "1"
@@ -960,6 +1018,12 @@ def test_the_budget_of_the_settings_stands_in_the_field_and_may_be_taken_out() -
     ran(workbench)
     assert workbench.job is not None
     assert workbench.job.budget_usd is None
+
+
+@pytest.mark.parametrize("usd", [1, 100, 12_345.67, 1_500_000, 0.00002])
+def test_no_digit_of_the_budget_of_the_settings_is_lost(usd: float) -> None:
+    workbench = panel(3, researcher=Paid(), budget_usd=usd)
+    assert workbench._chooser.budget_usd == usd
 
 
 def test_a_budget_changes_during_the_run() -> None:

@@ -116,7 +116,7 @@ class Failures:
         """Says what to look at when no account can succeed."""
         prefix = self._where.prefix
         if status == 401 or "invalid_api_key" in problem.codes:
-            return f"check {prefix}_API_KEY"
+            return f"check {prefix}_API_KEY, then run the notebook's cells again"
         if status in (404, 405) or "model_not_found" in problem.codes:
             return f"check {prefix}_MODEL and {prefix}_BASE_URL"
         if status == 403:

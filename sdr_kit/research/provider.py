@@ -27,6 +27,7 @@ import httpx
 
 from sdr_kit.account import Account, RateLimits, Research, Usage
 from sdr_kit.errors import Permanent, SdrKitError, Transient
+from sdr_kit.prices import Prices
 from sdr_kit.research.answer import AnswerError
 from sdr_kit.research.brief import Brief
 from sdr_kit.research.client import ReadyMadeResearcher
@@ -124,6 +125,11 @@ class ProviderResearcher(ReadyMadeResearcher):
         ]
         return "|".join((type(self).__name__, self.model, self._endpoint.host, *asked))
 
+    @property
+    def prices(self) -> Prices | None:
+        """What the model costs; None when nobody has said."""
+        return self._endpoint.prices
+
     def __repr__(self) -> str:
         names = [each.name for each in self.briefs]
         asked = names if names[1:] else names[0]
@@ -155,10 +161,10 @@ class ProviderResearcher(ReadyMadeResearcher):
             error.about(**call.known())
             raise
         except asyncio.CancelledError as error:
-            if len(self.briefs) > 1:  # its next attempt will say what this one took
-                raise
-            # In its second request, perhaps: the first has been paid for.
-            raise error from Transient("it was cut off").about(**call.known())
+            # In a later request, perhaps: those before have been paid for.
+            cut = error.__cause__
+            cut = cut if isinstance(cut, Transient) else Transient("it was cut off")
+            raise error from cut.about(**call.known())
         return replace(
             found, usage=call.usage, limits=call.limits, request_id=call.request_id
         )
@@ -198,7 +204,7 @@ class ProviderResearcher(ReadyMadeResearcher):
         if len(self.briefs) == 1:
             return await self._research(self.briefs[0], account, call)
         ask = partial(self._research, account=account, call=call)
-        return await self._together.research(account, ask, call)
+        return await self._together.research(account, ask)
 
     async def _research(self, brief: Brief, account: Account, call: Call) -> Research:
         way, request, reply = await self._first_reply(brief, account, call)

@@ -9,24 +9,17 @@ the others have passing trouble.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-from sdr_kit.account import Account, Evidence, Research, Usage
-from sdr_kit.errors import Permanent, SdrKitError, SettingsError
+from sdr_kit.account import Account, Evidence, Research
+from sdr_kit.errors import Permanent, SdrKitError, SettingsError, Transient
 from sdr_kit.research.brief import BRIEFS, Brief
 
 BriefLike = str | Path | Brief  # a brief, its name, or its file
-_NOTHING = Usage()
-
-
-class Bill(Protocol):
-    """What an attempt has taken so far."""
-
-    usage: Usage
 
 
 @dataclass(kw_only=True, slots=True)
@@ -37,13 +30,11 @@ class _Standing:
         left: What is still to be asked, in this order.
         answers: What was answered, by the brief's name.
         failures: What failed for good, by the brief's name.
-        unsaid: What attempts took that could not say so: they were cancelled.
     """
 
     left: list[Brief]
     answers: dict[str, Research] = field(default_factory=dict)
     failures: dict[str, Permanent] = field(default_factory=dict)
-    unsaid: Usage = _NOTHING
 
 
 class Together:
@@ -69,33 +60,32 @@ class Together:
         self,
         account: Account,
         ask: Callable[[Brief], Awaitable[Research]],
-        bill: Bill,
     ) -> Research:
         """Researches what is missing, one brief at a time, and gives all of it.
 
         Args:
             account: Who it is about.
             ask: Asks one brief.
-            bill: What this attempt takes, which `ask` adds to.
 
         Raises:
             Permanent: All were asked, and some failed for good. The message names
                 them.
             Exception: Passing trouble, or an end of the run: at once.
 
-        Each `SdrKitError` carries what was found so far.
+        Each `SdrKitError` carries what was found so far, and so does the cause of a
+        `CancelledError`.
         """
         asked = self._taken(account)
-        bill.usage, asked.unsaid = bill.usage + asked.unsaid, _NOTHING
         try:
             await self._ask_all(asked, ask)
         except BaseException as error:
-            if not isinstance(error, SdrKitError):
-                asked.unsaid = bill.usage
-            elif asked.answers:
-                error.about(found=self._merged(asked))
             if asked.answers or not isinstance(error, Permanent):
                 self._kept.setdefault(_who(account), []).append(asked)
+            if isinstance(error, SdrKitError) and asked.answers:
+                error.about(found=self._merged(asked))
+            elif isinstance(error, asyncio.CancelledError) and asked.answers:
+                cut = Transient("it was cut off").about(found=self._merged(asked))
+                raise error from cut
             raise
         return self._merged(asked)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import cache
 from typing import cast
 
@@ -20,6 +22,8 @@ SANDBOX = "Sandbox (offline, invented answers)"
 BOTH = "customer-identity", "workforce-identity"
 WIDTH = {"width": "420px", "max_width": "100%"}
 NARROW = {"width": "240px"}
+# A comma stands before three digits only: half of Europe writes 1,5 and means 1.5.
+_AMOUNT = re.compile(r"(\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+")
 
 
 class ReadyMade:
@@ -71,7 +75,7 @@ class Chooser:
             layout=WIDTH,
         )
         self._budget = widgets.Text(
-            value="" if settings.budget_usd is None else f"{settings.budget_usd:g}",
+            value=_written(settings.budget_usd),
             description="Budget in $",
             placeholder="no limit",
             continuous_update=False,
@@ -104,17 +108,14 @@ class Chooser:
         Raises:
             ValueError: What is written is no amount.
         """
-        written = self._budget.value.strip().lstrip("$").replace(",", "").strip()
+        written = self._budget.value.strip().lstrip("$").strip()
         if not written:
             return None
-        try:
-            usd = float(written)
-        except ValueError:
-            usd = 0.0
+        usd = float(written.replace(",", "")) if _AMOUNT.fullmatch(written) else 0.0
         if not usd > 0:
             raise ValueError(
-                f"the budget {self._budget.value!r} is no amount of US dollars; write "
-                "for instance 25, or nothing for no limit"
+                f"The budget {self._budget.value!r} is no amount of US dollars. Write "
+                "for instance 25 or 1.50, or nothing for no limit."
             )
         return usd
 
@@ -127,6 +128,11 @@ class Chooser:
         chosen = self.dropdown.value
         show(self._brief, visible=isinstance(chosen, ReadyMade))
         show(self._budget, visible=self.dropdown.label != SANDBOX)
+
+
+def _written(usd: float | None) -> str:
+    """Writes an amount with all its digits, and no more."""
+    return "" if usd is None else f"{Decimal(str(usd)).normalize():f}"
 
 
 def _ready_made(settings: Settings) -> dict[str, ReadyMade]:

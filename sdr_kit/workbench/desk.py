@@ -19,7 +19,7 @@ from sdr_kit.batch import Job, start
 from sdr_kit.benchmark import Comparison
 from sdr_kit.estimate import Estimate, maybe_estimate
 from sdr_kit.export import file_name, to_csv, to_excel
-from sdr_kit.fingerprint import fingerprint_of
+from sdr_kit.fingerprint import fingerprint_of, terms_of
 from sdr_kit.loading.tables import Source
 from sdr_kit.plan import edits_by_position, maybe_since
 from sdr_kit.results import results_frame
@@ -212,17 +212,26 @@ class Desk:
             concurrency: How many at once.
             calls: How often; None is once for each account of the list.
         """
-        fingerprint = fingerprint_of(researcher)
-        known = fingerprint and self.store.latest(fingerprint, limit=KNOWN)
+        terms = terms_of(researcher)
+        known = self.store.latest(terms, limit=KNOWN) if terms else []
+        if not any(each.status == "completed" for each in known):
+            return None  # failures alone say nothing of what answers cost
         number = self.total if calls is None else calls
-        return maybe_estimate(known or (), accounts=number, concurrency=concurrency)
+        return maybe_estimate(known, accounts=number, concurrency=concurrency)
+
+    def needs_sample(self, researcher: Researcher) -> bool:
+        """Whether it costs money and nobody knows how much."""
+        paid = getattr(researcher, "paid", False)
+        return paid and self.forecast(researcher, concurrency=1) is None
 
     @property
     def outlook(self) -> Estimate | None:
-        """What the rest will take, while a run that costs money waits for an answer."""
+        """What the rest will take, when a run that costs money asks or was stopped."""
         job = self.job
         now = None if job is None else job.progress
-        if job is None or now is None or now.state != "paused" or not now.reason:
+        if job is None or now is None or not now.reason or not now.pending:
+            return None
+        if now.state not in ("paused", "stopped"):
             return None
         subject = (job.id, now.done, job.concurrency)
         if self._outlook[0] != subject:  # the store is asked once for each question

@@ -30,9 +30,9 @@ def hint(inner: str) -> str:
     return block(f'<p class="hint">{inner}</p>')
 
 
-def note(words: str) -> str:
-    """A line that wants to be read; `words` is plain text."""
-    return block(f'<p class="note">{html.escape(words)}</p>')
+def question(words: str) -> str:
+    """A line that stands in the box of a question; `words` is plain text."""
+    return block(f"<p>{html.escape(words)}</p>")
 
 
 def headline(accounts: Accounts | None, where: str) -> str:
@@ -123,7 +123,7 @@ def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
     if now.reused:
         parts.append(f"{now.reused:,} reused")
     if now.retries:
-        parts.append(f"{now.retries:,} retries")
+        parts.append("1 retry" if now.retries == 1 else f"{now.retries:,} retries")
     if now.cost_usd:
         parts.append(_cost(now))
     if now.eta_seconds is not None:
@@ -148,7 +148,7 @@ def before_a_run(
         earlier = counted(estimate.sample, "account")
         rest = "The others: " if fresh.accounts else ""
         said.append(f"{rest}{estimate} (as {earlier} researched earlier took).")
-    return note(" ".join([*said, "Go ahead?"]))
+    return question(" ".join([*said, "Go ahead?"]))
 
 
 def before_comparing(calls: int, estimate: Estimate | None) -> str:
@@ -156,7 +156,7 @@ def before_comparing(calls: int, estimate: Estimate | None) -> str:
     cost = ""
     if estimate is not None and estimate.cost_usd is not None:
         cost = f", about {dollars_between(*estimate.cost_usd)}"
-    return note(
+    return question(
         f"This makes {counted(calls, 'paid call')} at least{cost}, and keeps none of "
         "the answers. Go ahead?"
     )

@@ -236,12 +236,12 @@ class Workbench(widgets.VBox):
             return  # a second click
         researcher = self._chooser.researcher
         paid = getattr(researcher, "paid", False)
-        known = paid and self._desk.forecast(researcher, concurrency=1) is not None
+        known = paid and not self._desk.needs_sample(researcher)
         if known or self._desk.fresh(researcher).accounts:
             self._asked = researcher
             self._ask()
         else:
-            self._begin(researcher, sample=SAMPLE if paid else None)
+            self._begin(researcher)
 
     def _ask(self) -> None:
         """Asks, with the numbers for how the controls stand now."""
@@ -262,20 +262,14 @@ class Workbench(widgets.VBox):
             other=again if fresh.accounts else None,
         )
 
-    def _begin(
-        self,
-        researcher: Researcher,
-        *,
-        sample: int | None = None,
-        refresh: bool = False,
-    ) -> None:
+    def _begin(self, researcher: Researcher, *, refresh: bool = False) -> None:
         self._told = self._slider.value
         job = self._desk.run(
             researcher,
             mode=self._mode.value.lower(),
             concurrency=self._told,
             budget_usd=self._chooser.budget_usd,
-            sample=sample,
+            sample=SAMPLE if self._desk.needs_sample(researcher) else None,
             refresh=refresh,
         )
         self._watch(job)
