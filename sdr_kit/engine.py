@@ -660,7 +660,8 @@ class Engine:
     @property
     def _sample_size(self) -> int:
         """How large the sample is, with what an earlier run has done of it."""
-        return self.tally.total - self._left_alone - len(self._others)
+        books = self.tally
+        return books.total - books.reused - self._left_alone - len(self._others)
 
     @property
     def _sample_said(self) -> str | None:

@@ -27,7 +27,8 @@ PUBLIC = {
     *("Research", "Sandbox"),
     *("Settings", "Store", "Workbench"),
     *("AccountsError", "Permanent", "RateLimited", "SdrKitError", "StopRun"),
-    *("Transient", "compare", "load_accounts", "process", "run_sync", "start"),
+    *("Transient", "compare", "jobs", "load_accounts", "process", "resume", "run_sync"),
+    "start",
 }
 
 
