@@ -26,7 +26,7 @@ from sdr_kit.loading.books import Books, Rows, open_books
 from sdr_kit.loading.clean import check_chosen, clean
 from sdr_kit.loading.columns import COLUMNS, DOMAIN, NAME, SHARED, export_name
 from sdr_kit.loading.names import account_key
-from sdr_kit.loading.records import TEXT
+from sdr_kit.loading.records import TEXT, Table
 from sdr_kit.loading.stored import stored_books
 from sdr_kit.loading.tables import Source, name_of, table_of
 from sdr_kit.words import counted
@@ -73,6 +73,20 @@ class Accounts:
     def rows(self) -> pd.Index[Any]:
         """The source's row of each account, in the frame's order."""
         return self._books.rows
+
+    @property
+    def table(self) -> Table:
+        """The source as it was read: every row of it, nothing cleaned."""
+        return self._books.table
+
+    @property
+    def fates(self) -> pd.DataFrame:
+        """What became of each row read, in the order of the source.
+
+        Columns: `fate` (`account`, `duplicate`, `rejected`), `account` (Int64: the
+        place in `frame` of the account that it is or repeats), `reason`.
+        """
+        return self._books.fates()
 
     @property
     def books(self) -> dict[str, int]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -22,6 +24,7 @@ from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts
 from sdr_kit.engine import Engine
 from sdr_kit.estimate import Estimate, maybe_estimate
+from sdr_kit.merge import merged_frame
 from sdr_kit.plan import Plan, edits_by_position
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.results import attempts_frame, evidence_frame, results_frame
@@ -36,16 +39,28 @@ class Run:
     """A run that has ended.
 
     Attributes:
+        accounts: The list.
         job_id: Its number in the store.
         summary: What it came to.
+        researcher: Who was asked; None when that is not known.
+        history: The run over time.
     """
 
     def __init__(
-        self, accounts: Accounts, store: AnyStore, job_id: int, summary: RunSummary
+        self,
+        accounts: Accounts,
+        store: AnyStore,
+        job_id: int,
+        summary: RunSummary,
+        *,
+        researcher: Researcher | None = None,
+        history: Sequence[Sample] = (),
     ) -> None:
+        self.accounts = accounts
         self.job_id = job_id
         self.summary = summary
-        self._accounts = accounts
+        self.researcher = researcher
+        self.history = history
         self._store = store
         self._frame: tuple[dict[int, Edit], pd.DataFrame] | None = None
 
@@ -57,12 +72,31 @@ class Run:
         priority_score, the research columns, error_kind, error_message, cost_usd. It
         is the same frame each time, until a person sets something.
         """
-        edits = edits_by_position(self._accounts, self._store)
+        edits = self.edits
         if self._frame is None or self._frame[0] != edits:
             outcomes = self._store.results(self.job_id)
-            frame = results_frame(self._accounts.frame, outcomes, edits=edits)
+            frame = results_frame(self.accounts.frame, outcomes, edits=edits)
             self._frame = (edits, frame)
         return self._frame[1]
+
+    @property
+    def merged(self) -> pd.DataFrame:
+        """The source's own table, every row read as it came, with the results behind.
+
+        The columns are those of `merged_frame`: the source's, then tier,
+        priority_score, the research columns, status, status_reason, and owner and
+        notes where people have set any.
+        """
+        return merged_frame(self.accounts, self.frame, self.edits)
+
+    @property
+    def edits(self) -> dict[int, Edit]:
+        """What people have set, by position."""
+        return edits_by_position(self.accounts, self._store)
+
+    def results(self) -> list[Outcome]:
+        """Reads how accounts ended, by position."""
+        return self._store.results(self.job_id)
 
     @cached_property
     def attempts(self) -> pd.DataFrame:
@@ -76,12 +110,39 @@ class Run:
         The columns are those of `evidence_frame`: company_name, position, field,
         value, source, quote, confidence, at.
         """
-        return evidence_frame(self._accounts.frame, self._store.results(self.job_id))
+        return evidence_frame(self.accounts.frame, self._store.results(self.job_id))
 
     @property
     def usage(self) -> dict[str, float | None]:
         """What all attempts took: input_tokens, output_tokens, searches, cost_usd."""
         return asdict(self.summary.usage)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        merged: bool = False,
+        invented: bool = False,
+    ) -> Path:
+        """Writes the run as a file, whole or not at all.
+
+        Args:
+            path: Where; its suffix chooses: `.csv`, `.xlsx`, `.jsonl` (an object an
+                account), or `.html` (a report). What stands there is replaced.
+            merged: Whether to write the source's own table as it came, with the
+                results behind (`.csv` and `.xlsx`).
+            invented: Whether to tell what a sandbox made up; else it is left blank.
+
+        Returns:
+            Where it was written.
+
+        Raises:
+            ValueError: Another suffix, or one that merges nothing.
+            SdrKitError: It cannot be written there.
+        """
+        from sdr_kit.deliver import export_run  # reports load Plotly
+
+        return export_run(self, path, merged=merged, invented=invented)
 
     def __repr__(self) -> str:
         return f"<Run {self.job_id}: {self.summary}>"
@@ -152,7 +213,18 @@ async def process(
     else:
         engine = plan.engine(attended=False)
     await engine.run()
-    return Run(accounts, plan.store, plan.job_id, engine.summary())
+    return _run_of(plan, engine)
+
+
+def _run_of(plan: Plan, engine: Engine) -> Run:
+    return Run(
+        plan.accounts,
+        plan.store,
+        plan.job_id,
+        engine.summary(),
+        researcher=plan.researcher,
+        history=engine.tally.history.samples,
+    )
 
 
 def start(
@@ -300,6 +372,21 @@ class Job:
         return results_frame(plan.accounts.frame, outcomes, at_work, edits)
 
     @property
+    def so_far(self) -> Run:
+        """The run as it stands now; accounts at work are pending."""
+        return _run_of(self._plan, self._engine)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        merged: bool = False,
+        invented: bool = False,
+    ) -> Path:
+        """Writes the results so far as a file; see `Run.export`."""
+        return self.so_far.export(path, merged=merged, invented=invented)
+
+    @property
     def attempts(self) -> pd.DataFrame:
         """One row an attempt so far; the columns are those of `attempts_frame`."""
         return attempts_frame(self._plan.store.attempts(self.id))
@@ -431,9 +518,7 @@ class Job:
         except BaseException as error:  # noqa: BLE001 (raised to whoever waits)
             self._ended.set_exception(error)
         else:
-            plan = self._plan
-            summary = self._engine.summary()
-            self._ended.set_result(Run(plan.accounts, plan.store, self.id, summary))
+            self._ended.set_result(self.so_far)
 
     def _tell(self, request: Callable[[Engine], None]) -> None:
         if self._ended.done():

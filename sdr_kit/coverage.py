@@ -6,7 +6,7 @@ has none and is not missing one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import pandas as pd
 
@@ -43,8 +43,8 @@ def coverage_frame(frame: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
     proofs = proofs[proofs["position"].isin(kept.index)]
     known = set(proofs["field"])
     rows = []
-    for place, name in _research_columns(frame):
-        field = _field_of(name, known)
+    for place, name in research_columns(frame):
+        field = field_of(name, known)
         if not is_fact(field):
             continue
         answered = kept.index[kept.iloc[:, place].map(_says_something).astype(bool)]
@@ -55,7 +55,7 @@ def coverage_frame(frame: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*COVERAGE, *CONFIDENCES])
 
 
-def _research_columns(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
+def research_columns(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
     """Gives the place and name of each column that the research added."""
     names = [str(name) for name in frame.columns]
     first, behind = BEFORE_RESEARCH[-1], AFTER_RESEARCH[0]
@@ -64,7 +64,7 @@ def _research_columns(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
         yield from enumerate(names[begin:end], start=begin)
 
 
-def _field_of(column: str, known: set[str]) -> str:
+def field_of(column: str, known: Container[str]) -> str:
     """Gives the name under which evidence speaks of a column."""
     field = column
     while field not in known and field.startswith(_RENAMED):

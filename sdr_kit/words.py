@@ -1,8 +1,11 @@
-"""How numbers are written for people, everywhere the same."""
+"""How numbers and values are written for people, everywhere the same."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+
+from sdr_kit.plain import plain
 
 
 def counted(number: int, noun: str) -> str:
@@ -27,6 +30,18 @@ def dollars_between(low: float, high: float) -> str:
     """Writes a range of US dollars, both ends alike: `$38–51`; `$38` when it is one."""
     ends = [_amount(low, high), _amount(high, high)]
     return f"${'–'.join(dict.fromkeys(ends))}"
+
+
+def said(value: object) -> str:
+    """Writes a value of a cell as a person reads it; what is missing is blank."""
+    value = plain(value)
+    if isinstance(value, list):
+        return "; ".join(map(said, value))
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {said(item)}" for name, item in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
 
 
 def _amount(usd: float, scale: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import json
 import math
 import re
 import zipfile
@@ -26,6 +27,7 @@ from sdr_kit.export import (
     safe_cells,
     to_csv,
     to_excel,
+    to_json_lines,
 )
 
 FORMULAS = [
@@ -361,3 +363,112 @@ def test_a_formula_behind_a_separator_is_neutralised(text: str) -> None:
 def test_a_bullet_is_no_formula() -> None:
     text = "They sell:\n- shoes\n- hats; - and socks"
     assert safe_cells(pd.DataFrame({"summary": [text]})).iloc[0, 0] == text
+
+
+def json_rows(frame: pd.DataFrame, evidence: pd.DataFrame) -> list[dict[str, Any]]:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    lines = to_json_lines(frame, evidence).decode("utf-8").split("\n")
+    assert lines.pop() == ""
+    return [json.loads(line, parse_constant=refuse) for line in lines]
+
+
+NO_EVIDENCE = pd.DataFrame()
+
+
+async def test_a_line_of_json_has_every_column_and_values_as_they_are() -> None:
+    frame = await exported_run()
+    first, _, broken = json_rows(frame, NO_EVIDENCE)
+    assert list(first) == list(frame.columns)
+    assert first["company_name"] == "Ørsted A/S"
+    assert first["account_id"] == "007"
+    assert first["priority_score"] == 8
+    assert first["facts"] == ["one", "two"]
+    assert first["error_kind"] is None
+    assert broken["facts"] is None
+    assert "Ørsted".encode() in to_json_lines(frame, NO_EVIDENCE)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (math.nan, None),
+        (math.inf, None),
+        (pd.NaT, None),
+        (np.int8(5), 5),
+        (10**30, 10**30),
+        ({"a": {"b": [1.5, None]}}, {"a": {"b": [1.5, None]}}),
+        (pd.Timestamp("2026-11-23"), "2026-11-23T00:00:00"),
+        ("=1+1", "=1+1"),
+        ("half \ud83d", "half ?"),
+        ("a\u2028b\u2029c\x85d\ne\r", "a\u2028b\u2029c\x85d\ne\r"),
+    ],
+    ids=ascii,
+)
+def test_a_value_in_json_is_what_it_is(value: object, written: object) -> None:
+    frame = pd.DataFrame({"column": pd.Series([value, None], dtype=object)})
+    rows = json_rows(frame, NO_EVIDENCE)
+    assert rows == [{"column": written}, {"column": None}]
+    assert len(to_json_lines(frame, NO_EVIDENCE).decode().splitlines()) == 2
+
+
+def test_evidence_stands_with_its_row_by_field() -> None:
+    frame = pd.DataFrame({"news": ["x", "y"], "evidence": [1, 2]})
+    evidence = pd.DataFrame(
+        {
+            "company_name": ["B", "B"],
+            "position": [1, 1],
+            "field": ["news", "news"],
+            "value": ["y", "y"],
+            "source": ["https://b.example/", None],
+            "quote": ["y!", ""],
+            "confidence": [0.5, math.nan],
+            "at": ["2026-11-23T10:00:00Z"] * 2,
+        }
+    )
+    first, second = json_rows(frame, evidence)
+    assert first == {"news": "x", "evidence": 1}
+    at = "2026-11-23T10:00:00Z"
+    assert second["research_evidence"] == {
+        "news": [
+            {
+                "source": "https://b.example/",
+                "quote": "y!",
+                "confidence": 0.5,
+                "at": at,
+            },
+            {"source": None, "quote": "", "confidence": None, "at": at},
+        ]
+    }
+
+
+def test_no_rows_are_no_lines() -> None:
+    assert to_json_lines(pd.DataFrame({"a": []}), NO_EVIDENCE) == b""
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, *HARMLESS], ids=ascii)
+def test_what_goes_back_is_changed_only_where_it_could_reach_out(text: str) -> None:
+    frame = pd.DataFrame({text: [text], f"{text} ": [text]})
+    safe = safe_cells(frame, own=1)
+    calls = any(sign in text for sign in ("HYPERLINK(", "cmd|", "SUM("))
+    kept = text.replace("\x00", "")
+    assert safe.iloc[0, 0] == (f"'{kept}" if calls else kept)
+    assert safe.columns[0] == safe.iloc[0, 0]
+    assert safe.iloc[0, 1] == cell(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+49 30 123", "+1 (555) 010-9999 x12", "+1 555 ext #12", "-", "@acme", "=x"],
+)
+def test_a_phone_number_goes_back_as_it_came(text: str) -> None:
+    frame = pd.DataFrame({"column": [text]})
+    assert safe_cells(frame, own=1).iloc[0, 0] == text
+    assert cell(text) == f"'{text}"
+    for contents in (to_csv(frame, own=1), to_excel(frame, own=1)):
+        assert list(
+            sdr_kit.load_accounts(
+                contents, columns={"company_name": "column"}
+            ).table.cells["column"]
+        ) == [text]

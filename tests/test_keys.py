@@ -458,7 +458,7 @@ async def test_the_panel_shows_no_key(
     for chart in panel._charts_view._which.options:
         panel._charts_view._which.value = chart
         places[f"chart {chart}"] = state()
-    for kind in ("csv", "xlsx"):
+    for kind in ("csv", "xlsx", "jsonl", "html", "merged"):
         name, contents = panel._desk.export(kind, invented=True)
         places |= unzipped(contents) if kind == "xlsx" else {name: contents}
     places |= {**files_of(tmp_path), "panel": repr(panel), "log": logs.getvalue()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import io
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -430,12 +431,46 @@ def test_exports_leave_out_what_the_sandbox_invented_unless_asked() -> None:
     saved: list[tuple[str, bytes]] = []
     view = workbench._accounts_view
     view._download = lambda name, contents: saved.append((name, contents))
-    view._csv.click()
+    view._save.click()
     view._invented.value = True
-    view._csv.click()
-    view._excel.click()
-    assert [b"SYNTHETIC" in contents for _, contents in saved[:2]] == [False, True]
-    assert [name.rpartition(".")[2] for name, _ in saved] == ["csv", "csv", "xlsx"]
+    view._save.click()
+    assert [b"SYNTHETIC" in contents for _, contents in saved] == [False, True]
+
+
+def test_each_kind_of_export_is_saved_under_its_name() -> None:
+    workbench = ran(panel(3))
+    turn_to(workbench, "Accounts")
+    saved: list[str] = []
+    view = workbench._accounts_view
+    view._download = lambda name, _contents: saved.append(name)
+    for _, kind in view._kind.options:
+        view._kind.value = kind
+        view._save.click()
+    assert [re.sub(r"\d[\d-]*", "N", name) for name in saved] == [
+        "DataFrame_job-N_N.csv",
+        "DataFrame_job-N_N.xlsx",
+        "DataFrame-with-results_job-N_N.csv",
+        "DataFrame_job-N_N.html",
+        "DataFrame_job-N_N.jsonl",
+    ]
+
+
+def test_a_list_that_was_a_workbook_goes_back_into_one() -> None:
+    desk = panel(2)._desk
+    assert desk.accounts is not None
+    desk.accounts.source = "Liste.XLSX (sample of 2)"
+    name, contents = desk.export("merged", invented=False)
+    assert name.startswith("Liste-sample-of-2-with-results_2")
+    assert name.endswith(".xlsx")
+    sheet = pd.read_excel(io.BytesIO(contents), engine="calamine")
+    assert list(sheet["status"]) == ["pending"] * 2
+
+
+def test_there_is_nothing_to_report_before_the_first_run() -> None:
+    desk = panel(2)._desk
+    assert b"Company 0" in desk.export("jsonl", invented=False)[1]
+    with pytest.raises(RuntimeError, match="nothing has been run yet"):
+        desk.export("html", invented=False)
 
 
 def test_the_desk_keeps_an_edit_with_the_company_not_with_the_job() -> None:

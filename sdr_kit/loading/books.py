@@ -23,6 +23,8 @@ from sdr_kit.loading.records import TEXT, Table, shown, unique_names
 from sdr_kit.loading.repeats import Repeat, repeats, shared_domains
 from sdr_kit.loading.tables import text_cells
 
+ACCOUNT, DUPLICATE, REJECTED = "account", "duplicate", "rejected"
+
 Rows = Hashable | Iterable[Hashable]  # one label or several
 
 DROPPED = "dropped by hand"
@@ -206,6 +208,29 @@ class Books:
                 "reason": _texts([note.reason for note in found]),
             }
         )
+
+    def fates(self) -> pd.DataFrame:
+        """One row a row read, in order: what became of it.
+
+        Returns:
+            `fate` (`account`, `duplicate`, `rejected`), `account` (Int64: the place in
+            `frame` of the account that it is or repeats; missing where there is none),
+            `reason` (missing for accounts).
+        """
+        place_of = {position: place for place, position in enumerate(self.ready)}
+        fates: dict[int, tuple[str, int | None, str | None]] = {
+            position: (ACCOUNT, place, None) for position, place in place_of.items()
+        }
+        told = self.duplicates_frame()["reason"]
+        for position, reason in zip(self.duplicates, told, strict=True):
+            of = self.repeats[position].of
+            fates[position] = DUPLICATE, place_of.get(of), reason
+        reasons = dict.fromkeys(self.dropped, DROPPED) | self.rejected
+        for position, reason in reasons.items():
+            fates[position] = REJECTED, None, reason
+        rows = [fates[position] for position in range(len(self.table.rows))]
+        frame = pd.DataFrame(rows, columns=["fate", "account", "reason"], dtype=object)
+        return frame.astype({"account": "Int64"})
 
 
 def open_books(table: Table, clean: Clean) -> Books:

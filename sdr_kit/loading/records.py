@@ -46,6 +46,7 @@ class Table:
         no_data: Why a row is none of the list's, by its position.
         by_number: Whether rows are numbers, and positions replace the index.
         layout: What the source is, in a few words: "text in UTF-8, ...".
+        labels: The columns of a DataFrame as it has them; None for a file.
     """
 
     cells: pd.DataFrame
@@ -56,6 +57,7 @@ class Table:
     no_data: dict[int, str] = field(default_factory=dict)
     by_number: bool = False
     layout: str
+    labels: pd.Index[Any] | None = None
 
 
 def table_from(

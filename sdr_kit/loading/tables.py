@@ -160,7 +160,14 @@ def _read_frame(source: pd.DataFrame) -> Table:
     cells = source.copy(deep=False)
     cells.columns = pd.Index(names, dtype=object)
     rows = source.index.to_flat_index()
-    return Table(cells=cells, rows=rows, header=header, names=names, layout="DataFrame")
+    return Table(
+        cells=cells,
+        rows=rows,
+        header=header,
+        names=names,
+        layout="DataFrame",
+        labels=source.columns,
+    )
 
 
 def text_cells(column: pd.Series[Any]) -> list[str]:

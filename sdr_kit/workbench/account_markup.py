@@ -10,9 +10,9 @@ import pandas as pd
 
 from sdr_kit.account import Attempt, Outcome, Research
 from sdr_kit.coverage import is_fact
-from sdr_kit.words import counted, duration
+from sdr_kit.words import counted, duration, said
 from sdr_kit.workbench.attempts_markup import attempts_table
-from sdr_kit.workbench.findings_markup import facts, findings, said
+from sdr_kit.workbench.findings_markup import facts, findings
 from sdr_kit.workbench.markup import block
 
 COLUMNS = (

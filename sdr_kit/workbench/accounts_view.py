@@ -17,6 +17,13 @@ from sdr_kit.workbench.grid import Grid
 from sdr_kit.workbench.parts import Guard, button, column, row, show, text
 
 RESEARCH_COLUMNS = 4  # in the table; all of them are in the account's details
+EXPORTS = (
+    ("CSV", "csv"),
+    ("Excel", "xlsx"),
+    ("Back into my file", "merged"),
+    ("Report (HTML)", "html"),
+    ("JSON Lines", "jsonl"),
+)
 
 Download = Callable[[str, bytes], None]
 
@@ -53,17 +60,18 @@ class AccountsView:
             "Refresh", guard(self.refresh), icon="refresh", tooltip="Show new results"
         )
         self._news = text()
-        self._csv = button(
-            "CSV",
-            guard(lambda: self._export("csv")),
-            icon="download",
-            tooltip="Save the accounts with their results as CSV",
+        self._kind = widgets.Dropdown(
+            description="Export as",
+            options=EXPORTS,
+            value="csv",
+            style={"description_width": "initial"},
+            layout={"width": "250px"},  # of the longest, beside the label
         )
-        self._excel = button(
-            "Excel",
-            guard(lambda: self._export("xlsx")),
+        self._save = button(
+            "Download",
+            guard(self._export),
             icon="download",
-            tooltip="Save the accounts with their results as an Excel workbook",
+            tooltip="Download the accounts with their results",
         )
         self._invented = widgets.Checkbox(
             description="with the sandbox's invented answers",
@@ -80,8 +88,8 @@ class AccountsView:
                     [
                         self._refresh,
                         self._news,
-                        self._csv,
-                        self._excel,
+                        self._kind,
+                        self._save,
                         self._invented,
                     ]
                 ),
@@ -141,8 +149,10 @@ class AccountsView:
         selected = self._grid.selected
         self._card.open(selected[0] if selected else None)
 
-    def _export(self, kind: str) -> None:
-        name, contents = self._desk.export(kind, invented=self._invented.value)
+    def _export(self) -> None:
+        name, contents = self._desk.export(
+            self._kind.value, invented=self._invented.value
+        )
         self._download(name, contents)
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -17,11 +18,13 @@ from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.batch import Job, start
 from sdr_kit.benchmark import Comparison
+from sdr_kit.deliver import Findings, findings_of, table_file
 from sdr_kit.estimate import Estimate, maybe_estimate
-from sdr_kit.export import file_name, to_csv, to_excel
+from sdr_kit.export import file_name
 from sdr_kit.fingerprint import fingerprint_of, terms_of
 from sdr_kit.loading.tables import Source
 from sdr_kit.plan import edits_by_position, maybe_since
+from sdr_kit.report import report
 from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
@@ -29,6 +32,7 @@ from sdr_kit.workbench.trial import Trial
 from sdr_kit.worker import Researcher
 
 KNOWN = 200  # earlier accounts that an estimate is drawn from
+WORKBOOK = re.compile(r"(?i)\.(xls[xmb]?|ods)\b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -281,26 +285,35 @@ class Desk:
         """Writes the worklist as a file.
 
         Args:
-            kind: `"csv"` or `"xlsx"`.
+            kind: `"csv"`, `"xlsx"`, `"jsonl"`, `"html"` (a report), or `"merged"`: the
+                list as it came with the results behind, a workbook if it was one.
             invented: Whether to keep what a sandbox made up; if not, its accounts
                 are written as if they had not been researched.
 
         Returns:
             The file's name and its contents.
+
+        Raises:
+            RuntimeError: There is no list, or nothing to report.
         """
         accounts, job = self._list(), self.job
-        frame = self.worklist
-        if job is not None and job.synthetic and not invented:
-            frame = results_frame(
-                accounts.frame,
-                [replace(each, research=None) for each in job.results(status="failed")],
-                edits=edits_by_position(accounts, self.store),
-            )
+        run = None if job is None else job.so_far
+        if run is None:
+            edits = edits_by_position(accounts, self.store)
+            findings = Findings(accounts=accounts, edits=edits)
+        else:
+            findings = findings_of(run, invented=invented)
+        merged, source = kind == "merged", accounts.source
+        if merged:
+            kind = "xlsx" if WORKBOOK.search(source) else "csv"
+            source = f"{source} with results"
         today = datetime.datetime.now().astimezone().date()
-        name = file_name(
-            accounts.source, None if job is None else job.id, kind, on=today
-        )
-        return name, to_csv(frame) if kind == "csv" else to_excel(frame)
+        name = file_name(source, None if run is None else run.job_id, kind, on=today)
+        if kind != "html":
+            return name, table_file(findings, f".{kind}", merged=merged)
+        if run is None:
+            raise RuntimeError("nothing has been run yet; a report tells of a run")
+        return name, report(run, findings)
 
     def _list(self) -> Accounts:
         if self.accounts is None:

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from sdr_kit.account import Evidence, Research
 from sdr_kit.coverage import is_fact
-from sdr_kit.plain import plain
+from sdr_kit.words import said
 
 ADDRESS_SHOWN = 60  # characters of an address; the whole of it is in the link's title
 _BARE = '<span class="quiet">no source</span>'
@@ -61,18 +61,6 @@ def facts(
         f"<{level}>{title}</{level}>"
         f'<table class="facts" aria-label="{title}">{rows}</table>'
     )
-
-
-def said(value: object) -> str:
-    """Writes a value of a cell as a person reads it; what is missing is blank."""
-    value = plain(value)
-    if isinstance(value, list):
-        return "; ".join(map(said, value))
-    if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {said(item)}" for name, item in value.items())
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else str(value)
 
 
 def _brief_of(name: str) -> str:

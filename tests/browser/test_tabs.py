@@ -8,7 +8,7 @@ import re
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Download, Page
 
 from tests.browser.lab import Lab, Notebook, open_notebook
 from tests.browser.panel import Panel
@@ -181,22 +181,40 @@ def work_down_the_accounts(panel: Panel, tour: Tour) -> None:
     tour.look("5-account")
 
 
-def export(panel: Panel, page: Page) -> None:
+def saved_as(panel: Panel, page: Page, kind: str) -> Download:
+    panel.field("Export as").select_option(kind)
     with page.expect_download() as download:
-        panel.button("CSV").click()
+        panel.button("Download").click()
+    return download.value
+
+
+def export(panel: Panel, page: Page) -> None:
+    download = saved_as(panel, page, "CSV")
     assert re.fullmatch(
-        r"liste_job-\d+_\d{4}-\d\d-\d\d\.csv", download.value.suggested_filename
+        r"liste_job-\d+_\d{4}-\d\d-\d\d\.csv", download.suggested_filename
     )
-    frame = pd.read_csv(download.value.path())
+    frame = pd.read_csv(download.path())
     assert len(frame) == 33
     assert frame["owner"].eq("Zoe").sum() == 1
-    with page.expect_download() as download:
-        panel.button("Excel").click()
-    sheet = pd.read_excel(
-        io.BytesIO(download.value.path().read_bytes()), engine="calamine"
-    )
+    book = saved_as(panel, page, "Excel").path().read_bytes()
+    sheet = pd.read_excel(io.BytesIO(book), engine="calamine")
     assert list(sheet["company_name"]) == list(frame["company_name"])
     assert not sheet["company_name"].str.match(r"[=+@-]").any()
+    merged = pd.read_csv(saved_as(panel, page, "Back into my file").path())
+    assert len(merged) == 35  # the duplicate and the rejected row as well
+    assert report_is_whole(saved_as(panel, page, "Report (HTML)"), page)
+
+
+def report_is_whole(download: Download, page: Page) -> bool:
+    """Opens the report, without a network, in a page of its own."""
+    assert page.context.browser is not None
+    context = page.context.browser.new_context(offline=True)
+    opened = context.new_page()
+    opened.set_content(download.path().read_text("utf-8"))
+    opened.locator(".js-plotly-plot .main-svg").first.wait_for()
+    rows = opened.locator("tbody tr").count()
+    context.close()
+    return rows == 33
 
 
 def retry_failures(panel: Panel, tour: Tour) -> None:
