@@ -9,41 +9,37 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import pandas as pd
 
-from sdr_kit.account import Attempt, Edit, Outcome
+from sdr_kit.account import Edit
 from sdr_kit.accounts import Accounts
 from sdr_kit.engine import Engine
 from sdr_kit.estimate import Estimate, maybe_estimate
-from sdr_kit.merge import merged_frame
-from sdr_kit.plan import Plan, edits_by_position
+from sdr_kit.job_results import Asked, JobResults
+from sdr_kit.plan import Plan
 from sdr_kit.progress import Progress, RunSummary, Sample
-from sdr_kit.results import attempts_frame, evidence_frame, results_frame
+from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.worker import Researcher, notices_of
 
 T = TypeVar("T")
+# By store and number, as long as they run or somebody has them.
+_jobs: WeakValueDictionary[tuple[str, int], Job] = WeakValueDictionary()
 
 
-class Run:
+class Run(JobResults):
     """A run that has ended.
 
     Attributes:
-        accounts: The list.
         job_id: Its number in the store.
-        summary: What it came to.
-        researcher: Who was asked; None when that is not known.
-        history: The run over time.
     """
 
     def __init__(
@@ -51,98 +47,45 @@ class Run:
         accounts: Accounts,
         store: AnyStore,
         job_id: int,
-        summary: RunSummary,
+        asked: Asked,
         *,
-        researcher: Researcher | None = None,
-        history: Sequence[Sample] = (),
+        summary: RunSummary,
+        history: Sequence[Sample],
     ) -> None:
-        self.accounts = accounts
+        super().__init__(accounts, store, job_id, asked)
         self.job_id = job_id
-        self.summary = summary
-        self.researcher = researcher
-        self.history = history
-        self._store = store
+        self._summary = summary
+        self._history = history
         self._frame: tuple[dict[int, Edit], pd.DataFrame] | None = None
 
     @property
-    def frame(self) -> pd.DataFrame:
-        """One row an account; the columns are those of `results_frame`.
+    def summary(self) -> RunSummary:
+        """What it came to."""
+        return self._summary
 
-        They are the source's columns, then status, attempts, seconds, reused, tier,
+    @property
+    def history(self) -> Sequence[Sample]:
+        """The run over time, in at most 1,000 samples."""
+        return self._history
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row an account, in the source's order.
+
+        The source's columns, then status, attempts, seconds, reused, tier,
         priority_score, the research columns, error_kind, error_message, cost_usd. It
         is the same frame each time, until a person sets something.
         """
         edits = self.edits
         if self._frame is None or self._frame[0] != edits:
-            outcomes = self._store.results(self.job_id)
-            frame = results_frame(self.accounts.frame, outcomes, edits=edits)
+            frame = results_frame(self.accounts.frame, self.results(), edits=edits)
             self._frame = (edits, frame)
         return self._frame[1]
-
-    @property
-    def merged(self) -> pd.DataFrame:
-        """The source's own table, every row read as it came, with the results behind.
-
-        The columns are those of `merged_frame`: the source's, then tier,
-        priority_score, the research columns, status, status_reason, and owner and
-        notes where people have set any.
-        """
-        return merged_frame(self.accounts, self.frame, self.edits)
-
-    @property
-    def edits(self) -> dict[int, Edit]:
-        """What people have set, by position."""
-        return edits_by_position(self.accounts, self._store)
-
-    def results(self) -> list[Outcome]:
-        """Reads how accounts ended, by position."""
-        return self._store.results(self.job_id)
 
     @cached_property
     def attempts(self) -> pd.DataFrame:
         """One row an attempt; the columns are those of `attempts_frame`."""
-        return attempts_frame(self._store.attempts(self.job_id))
-
-    @cached_property
-    def evidence(self) -> pd.DataFrame:
-        """One row a field and source: what the values of `frame` rest on.
-
-        The columns are those of `evidence_frame`: company_name, position, field,
-        value, source, quote, confidence, at.
-        """
-        return evidence_frame(self.accounts.frame, self._store.results(self.job_id))
-
-    @property
-    def usage(self) -> dict[str, float | None]:
-        """What all attempts took: input_tokens, output_tokens, searches, cost_usd."""
-        return asdict(self.summary.usage)
-
-    def export(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        merged: bool = False,
-        invented: bool = False,
-    ) -> Path:
-        """Writes the run as a file, whole or not at all.
-
-        Args:
-            path: Where; its suffix chooses: `.csv`, `.xlsx`, `.jsonl` (an object an
-                account), or `.html` (a report). What stands there is replaced.
-            merged: Whether to write the source's own table as it came, with the
-                results behind (`.csv` and `.xlsx`).
-            invented: Whether to tell what a sandbox made up; else it is left blank.
-
-        Returns:
-            Where it was written.
-
-        Raises:
-            ValueError: Another suffix, or one that merges nothing.
-            SdrKitError: It cannot be written there.
-        """
-        from sdr_kit.deliver import export_run  # reports load Plotly
-
-        return export_run(self, path, merged=merged, invented=invented)
+        return attempts_frame(self._store.attempts(self.id))
 
     def __repr__(self) -> str:
         return f"<Run {self.job_id}: {self.summary}>"
@@ -221,9 +164,18 @@ def _run_of(plan: Plan, engine: Engine) -> Run:
         plan.accounts,
         plan.store,
         plan.job_id,
-        engine.summary(),
-        researcher=plan.researcher,
+        _asked(plan),
+        summary=engine.summary(),
         history=engine.tally.history.samples,
+    )
+
+
+def _asked(plan: Plan) -> Asked:
+    briefs = getattr(plan.researcher, "briefs", ())
+    return Asked(
+        name=plan.researcher_name,
+        synthetic=plan.synthetic,
+        briefs=tuple(each.name for each in briefs),
     )
 
 
@@ -262,19 +214,17 @@ def start(
     return Job(engine, plan, limit=plan.limit)
 
 
-class Job:
+class Job(JobResults):
     """The handle of a run on its own thread. All of it may be used from any thread.
 
     A handle whose job was retried goes on saying what its own run came to
     (`progress`, `history`, `wait`). What it is asked to do (`pause`, `resume`,
     `cancel`, `retry`, another `concurrency`) is done to the job as it runs now.
 
-    Attributes:
-        id: The job's number in the store.
     """
 
     def __init__(self, engine: Engine, plan: Plan, *, limit: int) -> None:
-        self.id = plan.job_id
+        super().__init__(plan.accounts, plan.store, plan.job_id, _asked(plan))
         self._engine = engine
         self._plan = plan
         self._limit = limit
@@ -287,16 +237,7 @@ class Job:
         )
         thread.start()
         began.wait()
-
-    @property
-    def researcher_name(self) -> str:
-        """Who does the research."""
-        return self._plan.researcher_name
-
-    @property
-    def synthetic(self) -> bool:
-        """Whether what the researcher says is invented."""
-        return bool(getattr(self._plan.researcher, "synthetic", False))
+        _jobs[str(plan.store), self.id] = self
 
     @property
     def concurrency(self) -> int:
@@ -363,72 +304,20 @@ class Job:
         return self._engine.tally.history.samples
 
     @property
+    def summary(self) -> RunSummary:
+        """What it has come to so far."""
+        return self._engine.summary()
+
+    @property
     def frame(self) -> pd.DataFrame:
         """The results so far: the columns of `Run.frame`, one row an account."""
-        plan = self._plan
-        outcomes = plan.store.results(self.id)
-        at_work = tuple(self._engine.at_work)
-        edits = edits_by_position(plan.accounts, plan.store)
-        return results_frame(plan.accounts.frame, outcomes, at_work, edits)
-
-    @property
-    def so_far(self) -> Run:
-        """The run as it stands now; accounts at work are pending."""
-        return _run_of(self._plan, self._engine)
-
-    def export(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        merged: bool = False,
-        invented: bool = False,
-    ) -> Path:
-        """Writes the results so far as a file; see `Run.export`."""
-        return self.so_far.export(path, merged=merged, invented=invented)
-
-    @property
-    def attempts(self) -> pd.DataFrame:
-        """One row an attempt so far; the columns are those of `attempts_frame`."""
-        return attempts_frame(self._plan.store.attempts(self.id))
-
-    @property
-    def evidence(self) -> pd.DataFrame:
-        """One row a field and source so far; the columns of `Run.evidence`."""
-        plan = self._plan
-        return evidence_frame(plan.accounts.frame, plan.store.results(self.id))
-
-    @property
-    def usage(self) -> dict[str, float | None]:
-        """What all attempts so far took; the keys are those of `Run.usage`."""
-        return asdict(self._engine.tally.usage)
-
-    def attempts_of(self, position: int) -> list[Attempt]:
-        """Reads every attempt at one account, the first one first."""
-        return self._plan.store.attempts(self.id, position=position)
-
-    def unfinished(self) -> list[int]:
-        """Reads the positions of the accounts that have no result yet."""
-        ended = self._plan.store.statuses(self.id)
-        places = range(len(self._plan.accounts))
-        return [place for place in places if place not in ended]
+        outcomes, at_work = self.results(), tuple(self._engine.at_work)
+        return results_frame(self.accounts.frame, outcomes, at_work, self.edits)
 
     @property
     def at_work(self) -> frozenset[int]:
         """Positions of the accounts whose researcher is at work."""
         return frozenset(tuple(self._engine.at_work))
-
-    def results(
-        self,
-        *,
-        first: int = 0,
-        last: int | None = None,
-        status: str | None = None,
-        limit: int | None = None,
-    ) -> list[Outcome]:
-        """Reads how accounts ended, by position; see `Store.results`."""
-        return self._plan.store.results(
-            self.id, first=first, last=last, status=status, limit=limit
-        )
 
     def pause(self) -> None:
         """Starts nothing more until `resume`; what runs finishes."""
@@ -463,6 +352,30 @@ class Job:
                 the list, or the budget has no room for one more account.
             StoreError: The database cannot be used.
         """
+        return self._go_on(positions, again=False)
+
+    def reprocess(self, positions: Iterable[int]) -> Job:
+        """Takes up the job again, once it has ended, on accounts as if they were new.
+
+        Completed ones may be among them; what was found of them stays until there is a
+        new result, if it fails, and when the run ends before its turn. What people
+        have set stays. `older_than(60)` are the positions of what is sixty days old.
+
+        Args:
+            positions: Accounts by their places in the list.
+
+        Returns:
+            A new handle of the same job, to keep in place of this one.
+
+        Raises:
+            RuntimeError: As `retry`.
+            ValueError: There is no position, one is none of the list, or the budget
+                has no room for one more account.
+            StoreError: The database cannot be used.
+        """
+        return self._go_on(positions, again=True)
+
+    def _go_on(self, positions: Iterable[int] | None, *, again: bool) -> Job:
         with self._plan.retrying:
             newest = self._newest
             if not newest.progress.ended:
@@ -471,6 +384,7 @@ class Job:
                 )
             engine = self._plan.engine_for_retry(
                 positions,
+                again=again,
                 limit=newest._limit,
                 so_far=newest._engine.tally,
                 sample=newest._engine.unasked,
@@ -518,7 +432,7 @@ class Job:
         except BaseException as error:  # noqa: BLE001 (raised to whoever waits)
             self._ended.set_exception(error)
         else:
-            self._ended.set_result(self.so_far)
+            self._ended.set_result(_run_of(self._plan, self._engine))
 
     def _tell(self, request: Callable[[Engine], None]) -> None:
         if self._ended.done():
@@ -528,6 +442,11 @@ class Job:
         except RuntimeError:
             if not self._loop.is_closed():
                 raise
+
+
+def maybe_job(store: AnyStore, job_id: int) -> Job | None:
+    """Gives the handle of a job that was begun or taken up in this process."""
+    return _jobs.get((str(store), job_id))
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:

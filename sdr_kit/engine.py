@@ -68,6 +68,7 @@ logger = logging.getLogger(__name__)
 
 CANCEL_AGAIN_SECONDS = 5.0  # time to clean up; who goes on then is cancelled again
 NOTHING_SPENT: Mapping[int, float] = MappingProxyType({})
+NOTHING_FOUND: Mapping[int, Research] = MappingProxyType({})
 BREATH_SECONDS = 0.02  # a researcher that never suspends may keep the loop so long
 
 
@@ -109,6 +110,7 @@ class Engine:
         so_far: Tally | None = None,
         tried: Tried = NOTHING_TRIED,
         spent: Mapping[int, float] = NOTHING_SPENT,
+        found: Mapping[int, Research] = NOTHING_FOUND,
         rng: random.Random | None = None,
     ) -> None:
         backoff = Backoff(
@@ -141,7 +143,8 @@ class Engine:
             backoff=backoff,
         )
         self._tried = tried
-        self._spent_before = dict(spent)  # until the account comes up again
+        # Both until the account comes up again.
+        self._spent_before, self._found_before = dict(spent), dict(found)
         self._feed = Feed(self._accounts, now=0.0, tried=tried)
         self._left_alone = self.tally.pending - len(accounts)  # pending, and not ours
         self._end: tuple[State, str | None] | None = None  # how it is to end, and why
@@ -408,9 +411,8 @@ class Engine:
         if wait == 0:
             work = self._feed.maybe_next(now)
             if work is not None:
-                if self._spent_before:
-                    before = self._spent_before.pop(work.account.position, None)
-                    work.cost_usd = sum_of_costs(work.cost_usd, before)
+                if self._spent_before or self._found_before:
+                    self._remember(work)
                 work.ticket = self._gate.start(now)
                 self.at_work[work.account.position] = work
                 self._in_flight += 1
@@ -419,6 +421,16 @@ class Engine:
         if wait < math.inf:
             self._wake_at(now + wait)
         return None
+
+    def _remember(self, work: Work) -> None:
+        """Takes along what earlier runs have paid for an account, and what they found.
+
+        It keeps that if it fails now.
+        """
+        position = work.account.position
+        before = self._spent_before.pop(position, None)
+        work.cost_usd = sum_of_costs(work.cost_usd, before)
+        work.found = self._found_before.pop(position, work.found)
 
     def _has_money(self) -> bool:
         """Whether the budget has room for one more, if there is one.
@@ -700,13 +712,14 @@ class Engine:
         seconds = self.tally.seconds = self._ended_at - self._began
         logger.info("%s job=%d seconds=%.1f", state, self._job_id, seconds)
         try:
-            await self._writer.end_job(
+            stand = await self._writer.end_job(
                 state=state,
                 reason=reason,
                 seconds=seconds,
                 slot_seconds=self.tally.slots.slot_seconds(seconds),
                 samples=self.tally.history.samples,
             )
+            self.tally.stood(stand)
         except StoreError:
             if state != "crashed":  # else that is the error to be seen
                 raise

@@ -96,22 +96,26 @@ class Keeper:
 
     def _keep(self) -> None:
         beats = int(BEAT_SECONDS / LOOK_SECONDS)
-        turn = 0
+        turn, heard = 0, False
         while not self._leaving.wait(LOOK_SECONDS):
             turn += 1
             try:
-                self._listen()
-                if turn % beats == 0 and not self._beat():
+                due = heard or turn % beats == 0
+                heard = self._listen()
+                if due and not self._beat():
                     self._lost(self._store.taken_by(self._job_id))
                     return
             except StoreError as error:  # the writer meets it too, and says it
                 logger.warning("lease job=%d %s", self._job_id, error)
 
-    def _listen(self) -> None:
+    def _listen(self) -> bool:
+        """Whether there was something new to hear."""
         wanted = self._store.wanted(self._job_id)
-        if wanted.get("number", 0) > self._heard:
-            self._heard = wanted["number"]
-            self._obey(wanted)
+        if wanted.get("number", 0) <= self._heard:
+            return False
+        self._heard = wanted["number"]
+        self._obey(wanted)
+        return True
 
     def _beat(self) -> bool:
         now = self._snapshot()

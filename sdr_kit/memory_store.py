@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from sdr_kit.account import Account, Attempt, Edit, Outcome, Status
+from sdr_kit.account import Account, Attempt, Edit, Outcome, Research, Status
 from sdr_kit.dates import now
 from sdr_kit.errors import StoreError
 from sdr_kit.lease import FIRST_FENCE
@@ -23,6 +23,9 @@ class MemoryStore:
     def __init__(self) -> None:
         self._outcomes: dict[int, dict[int, Outcome]] = {}
         self._attempts: dict[int, list[Attempt]] = {}
+        # What is wanted once more, as it was found; see `Store.reopen`.
+        self._again: dict[int, dict[int, Outcome]] = {}
+        self._found_at: dict[int, dict[int, str]] = {}
         self._terms: dict[int, str | None] = {}
         self._keys: dict[int, Sequence[str]] = {}
         # By fingerprint and company: when it was found, in which job, and what.
@@ -42,6 +45,7 @@ class MemoryStore:
         *,
         researcher: str,  # noqa: ARG002
         concurrency: int,  # noqa: ARG002
+        synthetic: bool = False,  # noqa: ARG002
         terms: str | None = None,
         keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
@@ -55,6 +59,8 @@ class MemoryStore:
             job_id = len(self._outcomes) + 1
             self._outcomes[job_id] = {}
             self._attempts[job_id] = []
+            self._again[job_id] = {}
+            self._found_at[job_id] = {}
             self._terms[job_id] = terms
             self._keys[job_id] = keys or ()
             if fingerprint is not None and reuse_since is not None:
@@ -65,20 +71,27 @@ class MemoryStore:
         """Does nothing: no other process can see the job."""
         return FIRST_FENCE
 
-    def end_job(self, job_id: int, **how: object) -> None:
-        """Does nothing: nobody can ask for the job later."""
+    def end_job(self, job_id: int, **how: object) -> int:  # noqa: ARG002
+        """Puts back what was to be researched again and was not, and counts it."""
+        with self._lock:
+            again, self._again[job_id] = self._again[job_id], {}
+            ended = self._outcomes[job_id]
+            left = {place: each for place, each in again.items() if place not in ended}
+            ended.update(left)
+        return len(left)
 
     def past(self, job_id: int) -> Past:
         """Is not there: a job in memory is gone on with by its own handle."""
         raise StoreError(f"job {job_id} is kept in memory and ends with its run")
 
     def reopen(self, job_id: int, positions: Iterable[int]) -> None:
-        """Makes failed accounts pending again; their attempts stay."""
-        outcomes = self._outcomes[job_id]
+        """Makes accounts that have ended pending again; see `Store.reopen`."""
+        outcomes, again = self._outcomes[job_id], self._again[job_id]
         with self._lock:
             for position in positions:
-                if position in outcomes and outcomes[position].status == "failed":
-                    del outcomes[position]
+                outcome = outcomes.pop(position, None)
+                if outcome is not None and outcome.status == "completed":
+                    again[position] = outcome
 
     def tried(self, job_id: int) -> dict[int, tuple[int, float]]:
         """Gives the attempts and their seconds of the accounts without a result."""
@@ -110,14 +123,16 @@ class MemoryStore:
         """Gives a function that keeps a batch, and one that does nothing."""
         outcomes_by_position = self._outcomes[job_id]
         attempts_of_job = self._attempts[job_id]
+        found_at = self._found_at[job_id]
         keys = self._keys[job_id]
 
         def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
             with self._lock:
                 attempts_of_job.extend(attempts)
                 outcomes_by_position.update((o.position, o) for o in outcomes)
+                at = now()
+                found_at.update((o.position, at) for o in outcomes)
                 if fingerprint is not None and keys:
-                    at = now()
                     for each in outcomes:
                         if each.status == "completed":
                             found = (at, job_id, each)
@@ -132,6 +147,7 @@ class MemoryStore:
                 self._outcomes[job_id][position] = outcome.taken_over(
                     position, job_id=of
                 )
+                self._found_at[job_id][position] = at
 
     def results(
         self,
@@ -167,6 +183,21 @@ class MemoryStore:
             )
             if not outcome.reused
         ][:limit]
+
+    def found(self, job_id: int, positions: Iterable[int]) -> dict[int, Research]:
+        """Gives what is known of some accounts, failed ones too, by position."""
+        outcomes = self._outcomes[job_id]
+        known = {place: outcomes[place] for place in positions if place in outcomes}
+        return {place: each.research for place, each in known.items() if each.research}
+
+    def found_before(self, job_id: int, when: str) -> list[int]:
+        """Gives the positions of the accounts whose research is older than that."""
+        ended, at = self.statuses(job_id), self._found_at[job_id]
+        return sorted(
+            place
+            for place, status in ended.items()
+            if status == "completed" and at.get(place, "") < when
+        )
 
     def taken_over(self, job_id: int) -> dict[int, float | None]:
         """Gives which accounts earlier jobs have paid for, and what, by position."""

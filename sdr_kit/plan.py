@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Set
 from weakref import WeakValueDictionary
 
-from sdr_kit.account import Account, Edit
+from sdr_kit.account import Account
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.dates import days_ago
 from sdr_kit.engine import Engine
@@ -18,6 +18,7 @@ from sdr_kit.memory_store import MemoryStore
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.tally import Tally
+from sdr_kit.words import counted
 from sdr_kit.worker import Researcher, check_researcher
 
 # By store and job, as long as somebody has them: so a job can be gone on with.
@@ -63,6 +64,11 @@ class Plan:
         name = name or getattr(self.researcher, "__name__", None)
         return str(name or type(self.researcher).__name__)
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether what the researcher says is invented."""
+        return bool(getattr(self.researcher, "synthetic", False))
+
     def engine(self, *, attended: bool, sample: int = 0) -> Engine:
         """Notes the job in the store and gives what will run it.
 
@@ -77,6 +83,7 @@ class Plan:
             rows,
             researcher=self.researcher_name,
             concurrency=self.limit,
+            synthetic=self.synthetic,
             terms=terms_of(self.researcher),
             keys=self.accounts.keys,
             fingerprint=fingerprint_of(self.researcher),
@@ -107,42 +114,43 @@ class Plan:
             ),
         )
 
-    def engine_to_resume(self, job_id: int) -> Engine:
+    def engine_to_resume(
+        self, job_id: int, positions: Iterable[int] | None = None
+    ) -> Engine:
         """Takes a stored job for this process and gives what will go on with it.
 
+        Args:
+            job_id: The job.
+            positions: The accounts to work on; None is all without a result.
+
         Raises:
-            ValueError: All its accounts have ended.
+            ValueError: Nothing is left to do, or a position is none of the list.
             JobHeldError: Another process works on it.
         """
         self.store = open_store(self._where, self.settings)
         self.job_id = job_id
-        ended = self.store.statuses(job_id)
-        rows = tuple(row for row in self.accounts if row.position not in ended)
-        if not rows:
+        chosen = None if positions is None else self._checked(positions)
+        if not self._wanted(chosen):
             raise ValueError(
-                f"nothing is left to do in job {job_id}: all {len(ended):,} accounts "
-                "have ended"
+                f"nothing is left to do in job {job_id}: all "
+                f"{counted(len(self.accounts), 'account')} have ended"
             )
         self.fence = self.store.claim(job_id)
-        _researchers[str(self.store), job_id] = self.researcher
-        return Engine(
-            rows,
-            self.researcher,
-            limit=self.limit,
-            settings=self.settings,
-            store=self.store,
-            job_id=job_id,
-            fence=self.fence,
-            attended=True,
-            so_far=Tally.of(
-                self.store.past(job_id),
-                total=len(self.accounts),
-                slots=self.limit,
-                budget_usd=self.budget_usd,
-            ),
-            tried=self.store.tried(job_id),
-            spent=self.store.spent(job_id),
+        so_far = Tally.of(
+            self.store.past(job_id),
+            total=len(self.accounts),
+            slots=self.limit,
+            budget_usd=self.budget_usd,
         )
+        # The one who held it may have done some meanwhile.
+        return self._engine_again(
+            self._wanted(chosen), limit=self.limit, so_far=so_far, sample=frozenset()
+        )
+
+    def _wanted(self, chosen: Set[int] | None) -> Set[int]:
+        if chosen is not None:
+            return chosen
+        return set(range(len(self.accounts))) - self.store.statuses(self.job_id).keys()
 
     @property
     def _reuse_since(self) -> str | None:
@@ -153,14 +161,16 @@ class Plan:
         self,
         positions: Iterable[int] | None,
         *,
+        again: bool,
         limit: int,
         so_far: Tally,
         sample: Set[int],
     ) -> Engine:
-        """Makes failed accounts pending again and gives what will run them.
+        """Makes accounts pending again and gives what will run them.
 
         Args:
             positions: The accounts to work on again; None is all that failed.
+            again: Whether completed ones may be among them.
             limit: How many at once.
             so_far: The books of the job.
             sample: Accounts that come first, before the run asks about the others: it
@@ -171,12 +181,28 @@ class Plan:
         """
         statuses = self.store.statuses(self.job_id)
         failed = {place for place, status in statuses.items() if status == "failed"}
-        chosen = failed if positions is None else {*map(operator.index, positions)}
-        self._check_retried(chosen, completed=statuses.keys() - failed)
+        chosen = failed if positions is None else self._checked(positions)
+        completed = chosen & (statuses.keys() - failed)
+        if not chosen:
+            raise ValueError(f"there is nothing to retry in job {self.job_id}")
+        if completed and not again:
+            raise ValueError(
+                f"the account at position {min(completed)} is completed; only failed "
+                "and unfinished ones are retried"
+            )
         if not so_far.budget.allows(0):
             raise ValueError(so_far.budget.reason)
         self.fence = self.store.claim(self.job_id)
-        self.store.reopen(self.job_id, chosen)
+        return self._engine_again(chosen, limit=limit, so_far=so_far, sample=sample)
+
+    def _engine_again(
+        self, chosen: Set[int], *, limit: int, so_far: Tally, sample: Set[int]
+    ) -> Engine:
+        """Gives what will run the chosen accounts of a job that this process holds."""
+        store, job_id = self.store, self.job_id
+        _researchers[str(store), job_id] = self.researcher
+        found = store.found(job_id, chosen)
+        store.reopen(job_id, chosen)
         rows = [each for each in self.accounts if each.position in chosen]
         first = [each for each in rows if each.position in sample]
         others = [each for each in rows if each.position not in sample]
@@ -185,32 +211,33 @@ class Plan:
             self.researcher,
             limit=limit,
             settings=self.settings,
-            store=self.store,
-            job_id=self.job_id,
+            store=store,
+            job_id=job_id,
             fence=self.fence,
             attended=True,
             sample=len(first),
             so_far=so_far.reopened(
-                completed=len(statuses) - len(failed), failed=len(failed - chosen)
+                store.statuses(job_id).values(), store.taken_over(job_id).values()
             ),
-            tried=self.store.tried(self.job_id),
-            spent=self.store.spent(self.job_id),
+            tried=store.tried(job_id),
+            spent=store.spent(job_id),
+            found=found,
         )
 
-    def _check_retried(self, chosen: Set[int], *, completed: Set[int]) -> None:
-        if not chosen:
-            raise ValueError(f"there is nothing to retry in job {self.job_id}")
+    def _checked(self, positions: Iterable[int]) -> set[int]:
+        """Gives the positions as a set.
+
+        Raises:
+            ValueError: One is none of the list.
+        """
+        chosen = {*map(operator.index, positions)}
         for place in chosen:
             if not 0 <= place < len(self.accounts):
                 raise ValueError(
                     f"position {place} is none of the list; it has 0 to "
                     f"{len(self.accounts) - 1}"
                 )
-            if place in completed:
-                raise ValueError(
-                    f"the account at position {place} is completed; only failed and "
-                    "unfinished ones are retried"
-                )
+        return chosen
 
 
 def maybe_researcher(store: AnyStore, job_id: int) -> Researcher | None:
@@ -230,10 +257,3 @@ def _sample_first(rows: tuple[Account, ...], sample: int) -> tuple[Account, ...]
     chosen = {number * len(rows) // sample for number in range(sample)}
     others = (row for place, row in enumerate(rows) if place not in chosen)
     return (*(rows[place] for place in sorted(chosen)), *others)
-
-
-def edits_by_position(accounts: Accounts, store: AnyStore) -> dict[int, Edit]:
-    """Gives what people have set for these accounts; one query when that is nothing."""
-    edits = store.edits()
-    keys = accounts.keys if edits else []
-    return {position: edits[key] for position, key in enumerate(keys) if key in edits}

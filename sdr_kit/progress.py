@@ -15,9 +15,16 @@ from sdr_kit.account import Usage
 from sdr_kit.words import dollars, duration
 
 State = Literal[
-    "running", "held", "paused", "finished", "stopped", "cancelled", "crashed"
+    "running",
+    "held",
+    "paused",
+    "finished",
+    "stopped",
+    "cancelled",
+    "crashed",
+    "interrupted",
 ]
-ENDED = frozenset({"finished", "stopped", "cancelled", "crashed"})
+ENDED = frozenset({"finished", "stopped", "cancelled", "crashed", "interrupted"})
 
 # The window of the rate follows the latency: eight accounts' time smooths the rate at
 # one account a time and still shows a moved slider soon.
@@ -38,7 +45,8 @@ class Progress:
     Attributes:
         state: `running`, `held` (the provider refuses or is down), `paused`, or how
             it ended: `finished`, `stopped` (no account could succeed, or the budget is
-            reached), `cancelled`, `crashed` (a bug).
+            reached), `cancelled`, `crashed` (a bug), `interrupted` (its process is
+            gone).
         reason: Why it is held, paused by itself, stopped or crashed, or that a sample
             comes first; else None.
         total: Accounts in the run.

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from sdr_kit.account import Account
 from sdr_kit.accounts import Accounts
-from sdr_kit.batch import Job
+from sdr_kit.batch import Job, maybe_job
 from sdr_kit.errors import StoreError
 from sdr_kit.plan import Plan, maybe_researcher
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, Store, open_store
+from sdr_kit.stored_job import StoredJob
+from sdr_kit.watched import WatchedJob
 from sdr_kit.worker import Researcher
 
 JOBS = {
@@ -74,27 +78,34 @@ def resume(
     researcher: Researcher | None = None,
     store: AnyStore | str | None = None,
     *,
+    positions: Iterable[int] | None = None,
+    accounts: Accounts | None = None,
     concurrency: int | None = None,
     budget_usd: float | None = None,
     settings: Settings | None = None,
 ) -> Job:
     """Goes on with a job where it stopped: all that has no result is researched.
 
-    Its attempts, clock, costs and chart go on. What failed stays failed: `Job.retry`
-    takes that up again once the job has ended.
+    Its attempts, clock, costs and chart go on. What failed stays failed unless it is
+    named.
 
     Args:
         job_id: Its number; `jobs()` lists them.
         researcher: Who goes on; None is the one it was begun with, where this process
             knows it.
         store: Where it is; None is the settings' database.
+        positions: The accounts to work on, by their places in the list, failed and
+            completed ones too; None is all that have no result.
+        accounts: Its list as it was loaded, with the source's own columns and rows;
+            None is as the store has it.
         concurrency: How many at once; None is as many as it began with.
         budget_usd: What it may cost in all, with what it has cost; None is as before.
         settings: None reads the environment and `.env`.
 
     Raises:
-        ValueError: Nothing is left to do, the researcher is not known, or an argument
-            is outside its range.
+        ValueError: Nothing is left to do, the researcher is not known or invents where
+            the first did not, `accounts` is another list, or an argument is outside
+            its range.
         JobHeldError: Another process works on it; the message names it.
         StoreError: There is no such job, or the database cannot be used.
     """
@@ -107,12 +118,9 @@ def resume(
             f"job {job_id} was begun with {job.researcher}, which this process does "
             f"not know; pass it: resume({job_id}, researcher)"
         )
-    accounts = Accounts.stored(
-        where.accounts(job_id), source=job.source, others=job.layout
-    )
     before = math.inf if job.budget_usd is None else job.budget_usd
     plan = Plan(
-        accounts,
+        _list_of(where, job, accounts),
         researcher,
         mode=None if concurrency is None else "parallel",
         concurrency=concurrency or min(job.concurrency, settings.max_concurrency),
@@ -120,7 +128,62 @@ def resume(
         settings=settings,
         budget_usd=before if budget_usd is None else budget_usd,
     )
-    return Job(plan.engine_to_resume(job_id), plan, limit=plan.limit)
+    if plan.synthetic != job.synthetic:
+        raise ValueError(
+            f"job {job_id} was begun with {job.researcher}, and what is invented does "
+            "not mix with what is true; begin a new job"
+        )
+    return Job(plan.engine_to_resume(job_id, positions), plan, limit=plan.limit)
+
+
+def open_job(
+    job_id: int,
+    store: Store,
+    *,
+    settings: Settings,
+    accounts: Accounts | None = None,
+) -> Job | WatchedJob:
+    """Gives a handle of a stored job, whoever works on it.
+
+    Args:
+        job_id: Its number.
+        store: Where it is.
+        settings: The bounds of what it can be told.
+        accounts: Its list as it was loaded, where somebody has it.
+
+    Raises:
+        StoreError: There is no such job.
+    """
+    ours = maybe_job(store, job_id)
+    if ours is not None:
+        return ours
+    return WatchedJob(store, job_id, settings=settings, accounts=accounts)
+
+
+def maybe_last_job(store: AnyStore, accounts: Accounts) -> StoredJob | None:
+    """Gives the newest job over a list; None when there is none."""
+    if not isinstance(store, Store):
+        return None
+    same_size = (job for job in store.jobs() if job.total == len(accounts))
+    return next(
+        (job for job in same_size if _same(accounts, store.accounts(job.id))), None
+    )
+
+
+def _list_of(store: Store, job: StoredJob, accounts: Accounts | None) -> Accounts:
+    rows = store.accounts(job.id)
+    if accounts is None:
+        return Accounts.stored(rows, source=job.source, others=job.layout)
+    if not _same(accounts, rows):
+        raise ValueError(f"{accounts.source} is not the list of job {job.id}")
+    return accounts
+
+
+def _same(accounts: Accounts, rows: Sequence[Account]) -> bool:
+    """Whether a list has the same companies in the same order."""
+    return [(each.company_name, each.domain) for each in accounts] == [
+        (each.company_name, each.domain) for each in rows
+    ]
 
 
 def _durable(store: AnyStore | str | None, settings: Settings) -> Store:

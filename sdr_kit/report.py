@@ -24,12 +24,12 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from sdr_kit.account import maybe_web_address
-from sdr_kit.batch import Run
 from sdr_kit.causes import Cause, group_failures
 from sdr_kit.charts import coverage_figure, latency_figure, run_figure, tiers_figure
 from sdr_kit.coverage import field_of, research_columns
-from sdr_kit.deliver import Findings
+from sdr_kit.findings import Findings, Story
 from sdr_kit.progress import RunSummary
+from sdr_kit.results import attempts_frame
 from sdr_kit.words import counted, dollars, duration, said
 
 ACCOUNTS_SHOWN = 1_000  # at 10 fields each with a source that is 3 MB of table
@@ -56,28 +56,28 @@ LEFT_OUT = (
 )
 
 
-def report(run: Run, findings: Findings, *, now: datetime | None = None) -> bytes:
+def report(findings: Findings, story: Story, *, now: datetime | None = None) -> bytes:
     """Writes a run as an HTML file that needs nothing beside it.
 
     It has the summary, the charts, the failures by cause, and the `ACCOUNTS_SHOWN`
     accounts of the highest priority with their sources.
 
     Args:
-        run: Ended, or as it stands now.
         findings: What is told of it.
+        story: How it went.
         now: What it says of when it was written; None is now.
     """
     frame, evidence = findings.frame, findings.evidence
     plotly = get_plotlyjs()
     page = _PAGE.substitute(
         policy=_policy(plotly, _DRAW),
-        title=_escaped(f"Account research: {run.accounts.source}"),
+        title=_escaped(f"Account research: {findings.accounts.source}"),
         style=_STYLE,
-        about=_about(run, now or datetime.now().astimezone()),
-        notices=_notices(run, findings),
-        summary=_summary(run),
-        charts=_charts(_figures(run, frame, evidence)),
-        failures=_failures(run, findings),
+        about=_about(story, now or datetime.now().astimezone()),
+        notices=_notices(findings, story.summary),
+        summary=_summary(story.summary),
+        charts=_charts(_figures(story, frame, evidence)),
+        failures=_failures(findings),
         accounts=_accounts(frame, evidence),
         plotly=plotly,
         draw=_DRAW,
@@ -98,32 +98,29 @@ def _digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _about(run: Run, now: datetime) -> str:
-    asked = getattr(run.researcher, "name", None)
-    asked = asked or getattr(run.researcher, "__name__", None)
-    briefs = [each.name for each in getattr(run.researcher, "briefs", ())]
+def _about(story: Story, now: datetime) -> str:
     parts = [
-        f"job {run.job_id}",
-        f"asked: {asked}" if asked else "",
-        f"brief: {', '.join(briefs)}" if briefs else "",
+        f"job {story.job_id}",
+        f"asked: {story.asked}",
+        f"brief: {', '.join(story.briefs)}" if story.briefs else "",
         f"written {now:%Y-%m-%d %H:%M %Z}",
     ]
     return _escaped(" · ".join(filter(None, parts)))
 
 
-def _notices(run: Run, findings: Findings) -> str:
-    words = list(run.summary.notices)
+def _notices(findings: Findings, summary: RunSummary) -> str:
+    words = list(summary.notices)
     if findings.left_out:
         words.insert(0, LEFT_OUT)
-    elif getattr(run.researcher, "synthetic", False):
+    elif findings.synthetic:
         words.insert(0, KEPT)
-    if run.summary.stopped:
-        words.append(f"Stopped early: {run.summary.stopped}")
+    if summary.stopped:
+        words.append(f"Stopped early: {summary.stopped}")
     return "".join(f'<p class="note">{_escaped(each)}</p>' for each in words)
 
 
-def _summary(run: Run) -> str:
-    told, usage = run.summary, run.summary.usage
+def _summary(told: RunSummary) -> str:
+    usage = told.usage
     numbers = {
         "accounts": f"{told.total:,}",
         "completed": f"{told.completed:,}",
@@ -154,17 +151,17 @@ def _cost(told: RunSummary) -> str:
 
 
 def _figures(
-    run: Run, frame: pd.DataFrame, evidence: pd.DataFrame
+    story: Story, frame: pd.DataFrame, evidence: pd.DataFrame
 ) -> Iterator[go.Figure]:
     """Gives the charts that have something to show."""
     if frame[["tier", "priority_score"]].notna().any(axis=None):
         yield tiers_figure(frame)
     if len(evidence):
         yield coverage_figure(frame, evidence)
-    if run.history:
-        yield run_figure(run.history)
-    if len(run.attempts):
-        yield latency_figure(run.attempts)
+    if story.history:
+        yield run_figure(story.history)
+    if story.attempts:
+        yield latency_figure(attempts_frame(story.attempts))
 
 
 def _charts(figures: Iterable[go.Figure]) -> str:
@@ -176,8 +173,8 @@ def _charts(figures: Iterable[go.Figure]) -> str:
     )
 
 
-def _failures(run: Run, findings: Findings) -> str:
-    names = run.accounts.frame["company_name"].tolist()
+def _failures(findings: Findings) -> str:
+    names = findings.accounts.frame["company_name"].tolist()
     failed = [each for each in findings.outcomes if each.status == "failed"]
     causes = group_failures(failed, names=names)
     if not causes:

@@ -46,6 +46,7 @@ jobs = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("seconds", sa.Float),
     sa.Column("terms", sa.Text),  # who answered what at which prices; null: unknown
+    sa.Column("synthetic", sa.Boolean),  # whether what was found is invented
     sa.Column("source", sa.Text),  # what the list is called
     sa.Column("layout", sa.Text),  # its columns and their dtypes, as JSON
     sa.Column("budget_usd", sa.Float),
@@ -83,6 +84,7 @@ accounts = _of_account(
 )
 results = _of_account(
     "results",
+    # `again`: completed, and wanted once more; it counts as pending until then.
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
@@ -137,6 +139,9 @@ edits = sa.Table(  # of a company, in whatever list it stands
     sa.Column("edited_at", sa.Text, nullable=False),  # ISO 8601, UTC
     sqlite_with_rowid=False,
 )
+
+
+_RESEARCH = ("fields", "tier", "priority_score", "cost_usd", "evidence")
 
 
 def short(fingerprint: str) -> str:
@@ -222,23 +227,27 @@ def edit_row(key: str, edit: Edit, *, edited_at: str) -> tuple[Any, ...]:
 def outcome_of(row: sa.Row[Any]) -> Outcome:
     """Reads a row of `results`."""
     columns = _without_job(row)
-    found_fields = columns.pop("fields")
-    found = {name: columns.pop(name) for name in ("tier", "priority_score", "cost_usd")}
-    evidence = json.loads(columns.pop("evidence") or "{}")
-    cost = columns.pop("account_cost_usd")
-    for name in ("found_at", "found_by"):
+    for name in (*_RESEARCH, "found_at", "found_by"):
         del columns[name]
-    if found_fields is None:
-        return Outcome(**columns, cost_usd=cost)
-    research = Research(
-        fields=json.loads(found_fields),
-        **found,
+    cost = columns.pop("account_cost_usd")
+    return Outcome(**columns, research=maybe_research(row), cost_usd=cost)
+
+
+def maybe_research(row: sa.Row[Any]) -> Research | None:
+    """Reads what a row of `results` has of research; None when it has none."""
+    if row.fields is None:
+        return None
+    evidence = json.loads(row.evidence or "{}")
+    return Research(
+        fields=json.loads(row.fields),
+        tier=row.tier,
+        priority_score=row.priority_score,
+        cost_usd=row.cost_usd,
         evidence={
             name: tuple(Evidence(**each) for each in proofs)
             for name, proofs in evidence.items()
         },
     )
-    return Outcome(**columns, research=research, cost_usd=cost)
 
 
 def account_of(row: sa.Row[Any]) -> Account:
@@ -262,11 +271,19 @@ def job_of(row: sa.Row[Any]) -> StoredJob:
     )
     return StoredJob(
         **{name: getattr(row, name) for name in same},
+        synthetic=_synthetic(row),
         source=row.source or "",
         layout=[tuple(each) for each in json.loads(row.layout or "[]")],
         lease=lease,
         progress=None if progress is None else Progress(**json.loads(progress)),
     )
+
+
+def _synthetic(row: sa.Row[Any]) -> bool:
+    """Whether a job's answers are invented; older files tell by the name alone."""
+    if row.synthetic is None:
+        return str(row.researcher).casefold().startswith("sandbox")
+    return bool(row.synthetic)
 
 
 def sample_row(job_id: int, sample: Sample) -> tuple[Any, ...]:

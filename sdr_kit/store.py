@@ -26,7 +26,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sdr_kit import schema
-from sdr_kit.account import Account, Attempt, Edit, Outcome, Status, Usage
+from sdr_kit.account import Account, Attempt, Edit, Outcome, Research, Status, Usage
 from sdr_kit.database import (
     Database,
     all_or_nothing,
@@ -42,6 +42,8 @@ from sdr_kit.progress import Progress, Sample
 from sdr_kit.settings import Settings
 from sdr_kit.stored_job import Past, StoredJob
 
+AGAIN = "again"  # the status of what is completed and wanted once more
+_ENDED = schema.results.c.status != AGAIN
 _PAID = sa.func.coalesce(
     schema.results.c.saved_usd,
     schema.results.c.account_cost_usd,
@@ -96,6 +98,7 @@ class Store:
         *,
         researcher: str,
         concurrency: int,
+        synthetic: bool = False,
         terms: str | None = None,
         keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
@@ -114,6 +117,7 @@ class Store:
             accounts: The list.
             researcher: What the researcher is called.
             concurrency: How many at once, to begin with.
+            synthetic: Whether what it says is invented.
             terms: Who answers, what is asked, and at which prices; None when nobody
                 knows.
             keys: What identifies the company of each account; see
@@ -132,6 +136,7 @@ class Store:
             concurrency=concurrency,
             total=len(accounts),
             state="running",
+            synthetic=synthetic,
             terms=terms,
             source=source,
             layout=json.dumps(layout),
@@ -268,7 +273,7 @@ class Store:
         slot_seconds: float = 0.0,
         samples: Sequence[Sample] = (),
         fence: int = FIRST_FENCE,
-    ) -> None:
+    ) -> int:
         """Notes how a job ended and gives its lease back, if it is still held.
 
         Args:
@@ -279,7 +284,13 @@ class Store:
             slot_seconds: Slots allowed × the seconds they were.
             samples: The points of its chart.
             fence: Under which it was taken.
+
+        Returns:
+            How many accounts were to be researched again and were not: their earlier
+            results stand.
         """
+        table, results = schema.results, schema.results.c
+        again = (results.job_id == job_id) & (results.status == AGAIN)
         end = _held(job_id, fence).values(
             state=state,
             reason=reason,
@@ -291,12 +302,15 @@ class Store:
             wanted=None,
         )
 
-        def note(connection: sa.Connection) -> None:
-            if connection.execute(end).rowcount:
-                rows = [schema.sample_row(job_id, each) for each in samples]
-                insert(connection, schema.samples, rows)
+        def note(connection: sa.Connection) -> int:
+            if not connection.execute(end).rowcount:
+                return 0
+            rows = [schema.sample_row(job_id, each) for each in samples]
+            insert(connection, schema.samples, rows)
+            stand = table.update().where(again).values(status="completed")
+            return connection.execute(stand).rowcount
 
-        self._db.write(note)
+        return self._db.write(note)
 
     def job(self, job_id: int) -> StoredJob:
         """Reads a job.
@@ -334,7 +348,7 @@ class Store:
                 _count(ended.status == "failed").label("failed"),
                 _count(ended.reused_from.is_not(None)).label("reused"),
                 _sum(ended.saved_usd).label("saved_usd"),
-            ).where(ended.job_id == job_id)
+            ).where(ended.job_id == job_id, _ENDED)
         )
         (calls,) = self._db.read(
             sa.select(
@@ -387,18 +401,19 @@ class Store:
         self._db.write(delete)
 
     def reopen(self, job_id: int, positions: Iterable[int]) -> None:
-        """Makes failed accounts pending again, all in one transaction.
+        """Makes accounts that have ended pending again, all in one transaction.
 
-        Their attempts stay. What is completed stays, whoever names it: it is paid for.
+        Their attempts stay. What a completed one has found is paid for, and stays until
+        there is a new result; when the job ends without one, it stands again.
         """
-        results = schema.results.c
-        failed = schema.results.delete().where(
-            results.job_id == job_id,
-            results.status == "failed",
-            results.position.in_(listed(positions)),
-        )
+        table, results = schema.results, schema.results.c
+        chosen = (results.job_id == job_id) & results.position.in_(listed(positions))
 
-        self._db.write(lambda connection: connection.execute(failed))
+        def reopen(connection: sa.Connection) -> None:
+            connection.execute(table.delete().where(chosen, results.status == "failed"))
+            connection.execute(table.update().where(chosen).values(status=AGAIN))
+
+        self._db.write(reopen)
 
     def tried(self, job_id: int) -> dict[int, tuple[int, float]]:
         """Reads what was tried of the accounts that have no result.
@@ -491,7 +506,7 @@ class Store:
             limit: At most so many.
         """
         table = schema.results.c
-        query = sa.select(schema.results).where(table.job_id == job_id)
+        query = sa.select(schema.results).where(table.job_id == job_id, _ENDED)
         query = query.where(table.position >= first).order_by(table.position)
         if last is not None:
             query = query.where(table.position <= last)
@@ -509,7 +524,7 @@ class Store:
         same = sa.select(schema.jobs.c.id).where(schema.jobs.c.terms == terms)
         table = schema.results.c
         query = sa.select(schema.results).where(table.job_id.in_(same))
-        query = query.where(table.reused_from.is_(None))
+        query = query.where(table.reused_from.is_(None), _ENDED)
         query = query.order_by(table.job_id.desc(), table.finished.desc()).limit(limit)
         return [schema.outcome_of(row) for row in self._db.read(query)]
 
@@ -518,7 +533,7 @@ class Store:
         table = schema.results.c
         query = sa.select(table.position, table.saved_usd)
         rows = self._db.read(
-            query.where(table.job_id == job_id, table.reused_from.is_not(None))
+            query.where(table.job_id == job_id, table.reused_from.is_not(None), _ENDED)
         )
         return {row.position: row.saved_usd for row in rows}
 
@@ -547,8 +562,35 @@ class Store:
     def statuses(self, job_id: int) -> dict[int, Status]:
         """Reads which accounts have ended, and how, by position."""
         table = schema.results.c
-        query = sa.select(table.position, table.status).where(table.job_id == job_id)
+        query = sa.select(table.position, table.status)
+        query = query.where(table.job_id == job_id, _ENDED)
         return {row.position: row.status for row in self._db.read(query)}
+
+    def found(self, job_id: int, positions: Iterable[int]) -> dict[int, Research]:
+        """Reads what is known of some accounts, failed ones too, by position."""
+        table = schema.results.c
+        query = sa.select(schema.results).where(
+            table.job_id == job_id,
+            table.position.in_(listed(positions)),
+            table.fields.is_not(None),
+        )
+        found = {
+            row.position: schema.maybe_research(row) for row in self._db.read(query)
+        }
+        return {place: each for place, each in found.items() if each is not None}
+
+    def found_before(self, job_id: int, when: str) -> list[int]:
+        """Reads the positions of the accounts whose research is older than that.
+
+        Args:
+            job_id: The job.
+            when: ISO 8601, UTC.
+        """
+        table = schema.results.c
+        query = sa.select(table.position).where(
+            table.job_id == job_id, table.status == "completed", table.found_at < when
+        )
+        return [row.position for row in self._db.read(query.order_by(table.position))]
 
     def attempts(self, job_id: int, *, position: int | None = None) -> list[Attempt]:
         """Reads the attempts of a job, by account and number.
@@ -636,7 +678,7 @@ def _of_the_unfinished(job_id: int, *sums: sa.Label[Any]) -> sa.Select[Any]:
     """Sums over the attempts of each account that has no result."""
     tried, ended = schema.attempts.c, schema.results.c
     result = sa.select(ended.position).where(
-        ended.job_id == tried.job_id, ended.position == tried.position
+        ended.job_id == tried.job_id, ended.position == tried.position, _ENDED
     )
     return (
         sa.select(tried.position, *sums)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sdr_kit.account import Usage
 from sdr_kit.lease import Lease
-from sdr_kit.progress import ENDED, Progress, Sample
+from sdr_kit.progress import ENDED, Progress, Sample, State
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +20,7 @@ class StoredJob:
         source: What its list is called.
         layout: The list's other columns in their order, with their dtypes.
         researcher: What the researcher is called.
+        synthetic: Whether what the researcher says is invented.
         terms: Who answers, what is asked, and at which prices; None: nobody knows.
         concurrency: How many at once, to begin with.
         total: Accounts in the list.
@@ -35,10 +36,11 @@ class StoredJob:
     source: str
     layout: Sequence[tuple[str, str]]
     researcher: str
+    synthetic: bool
     terms: str | None
     concurrency: int
     total: int
-    state: str
+    state: State
     reason: str | None
     budget_usd: float | None
     lease: Lease
@@ -50,7 +52,7 @@ class StoredJob:
         return self.state not in ENDED and not self.lease.free
 
     @property
-    def shown_state(self) -> str:
+    def shown_state(self) -> State:
         """How it stands: `interrupted` when the process that ran it is gone."""
         if self.state in ENDED:
             return self.state

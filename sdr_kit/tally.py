@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sdr_kit.account import Attempt, Outcome, Usage
+from sdr_kit.account import Attempt, Outcome, Status, Usage
 from sdr_kit.budget import Budget
 from sdr_kit.progress import History, Rate, RunSummary, SlotMeter
 from sdr_kit.stored_job import Past
@@ -95,17 +96,27 @@ class Tally:
         completed, failed = self.counts
         return self.total - completed - failed
 
-    def reopened(self, *, completed: int, failed: int) -> Tally:
+    def reopened(
+        self, statuses: Iterable[Status], reused: Iterable[float | None]
+    ) -> Tally:
         """Gives the books for taking the run up again.
 
         Args:
-            completed: Accounts that stay completed.
-            failed: Accounts that stay failed; all others are pending.
+            statuses: Of the accounts that have ended; all others are pending.
+            reused: What each reused account among them cost elsewhere.
         """
-        again = copy.deepcopy(self)
+        again, saved = copy.deepcopy(self), list(reused)
+        ended = Counter(statuses)
+        completed, failed = ended["completed"], ended["failed"]
         again.counts = (completed, failed)
+        again.reused, again.saved_usd = len(saved), sum(filter(None, saved))
         again._before = (completed + failed, self.cost_usd)
         return again
+
+    def stood(self, accounts: int) -> None:
+        """Counts accounts that were to be researched again and were not."""
+        completed, failed = self.counts
+        self.counts = (completed + accounts, failed)
 
     def attempted(self, attempt: Attempt) -> None:
         """Counts a call of the researcher."""

@@ -127,9 +127,9 @@ class Writer:
             if cancelled is not None:
                 raise cancelled
 
-    async def end_job(self, **how: Any) -> None:
+    async def end_job(self, **how: Any) -> int:
         """Notes how the job ended; see `Store.end_job`."""
-        await self._where_it_may_block(
+        return await self._where_it_may_block(
             lambda: self._store.end_job(self._job_id, fence=self._fence, **how)
         )
 

@@ -20,6 +20,7 @@ from blockbuster import blockbuster_ctx
 import sdr_kit
 from sdr_kit import Account, Job, Permanent, Research, Sandbox, Settings, Store
 from sdr_kit.account import Edit, Evidence, Status, Usage
+from sdr_kit.job_results import Asked
 from sdr_kit.memory_store import MemoryStore
 from tests.accounts import made_up
 
@@ -662,8 +663,8 @@ job.retry().wait()
 
 def test_a_job_says_who_does_the_research() -> None:
     job = sdr_kit.start(made_up(1), Moody(), store="memory")
-    assert (job.researcher_name, job.synthetic) == ("moody", True)
+    assert job.asked == Asked(name="moody", synthetic=True)
     job.wait(5)
     plain = sdr_kit.start(made_up(1), quick, store="memory")
-    assert (plain.researcher_name, plain.synthetic) == ("quick", False)
+    assert plain.asked == Asked(name="quick", synthetic=False)
     plain.wait(5)

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 import sdr_kit
@@ -148,15 +147,6 @@ def test_what_does_not_fit_leaves_the_old_file_as_it_was(folder: Path) -> None:
 def test_a_place_that_nobody_may_write_to_is_named() -> None:
     with pytest.raises(sdr_kit.SdrKitError, match=r"x\.csv cannot be written to /proc"):
         write_whole(Path("/proc/x.csv"), b"x")
-
-
-async def test_a_run_that_nothing_is_known_of_can_be_exported(folder: Path) -> None:
-    """As one that is read from the store: nobody says who was asked, or when."""
-    run = await invented_run()
-    bare = Run(run.accounts, run._store, run.job_id, run.summary)
-    report = bare.export(folder / "out.html").read_text("utf-8")
-    assert "asked:" not in report
-    assert len(pd.read_csv(bare.export(folder / "out.csv"))) == 3
 
 
 async def test_the_readmes_exports_run(

@@ -86,7 +86,7 @@ class Watched:
     def reopen(self, positions: range, *, completed: int, limit: int) -> None:
         """Takes the job up again, with another engine."""
         accounts = self.accounts[positions.start : positions.stop]
-        books = self.engine.tally.reopened(completed=completed, failed=0)
+        books = self.engine.tally.reopened(["completed"] * completed, ())
         self.engine = self._engine(accounts, limit, books)
 
     def _engine(

@@ -17,7 +17,8 @@ import sdr_kit
 from sdr_kit.account import Account, Edit
 from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.batch import Run
-from sdr_kit.deliver import Findings, table_file
+from sdr_kit.deliver import table_file
+from sdr_kit.findings import Findings
 from sdr_kit.merge import merged_frame, merged_sheet, source_frame
 from sdr_kit.store import Store
 

@@ -18,7 +18,6 @@ import pytest
 import sdr_kit
 from sdr_kit.account import Account, Edit, Evidence, Research, Usage
 from sdr_kit.batch import Run
-from sdr_kit.deliver import findings_of
 from sdr_kit.report import ACCOUNTS_SHOWN, KEPT, LEFT_OUT, report
 from tests.accounts import made_up
 from tests.test_deliver import Inventor
@@ -95,7 +94,7 @@ async def run_of(researcher: Any, number: int = 10) -> Run:
 
 
 def page_of(run: Run, *, invented: bool = False) -> str:
-    return report(run, findings_of(run, invented=invented), now=NOW).decode("utf-8")
+    return report(run.findings(invented=invented), run.story, now=NOW).decode("utf-8")
 
 
 async def test_it_says_who_was_asked_and_what_it_came_to() -> None:

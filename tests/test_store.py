@@ -862,11 +862,18 @@ def test_reopened_accounts_are_pending_again_and_their_attempts_stay(
     assert store.results(other) == outcomes
 
 
-def test_what_is_completed_is_not_reopened_whoever_names_it(store: AnyStore) -> None:
-    job_id = new_job(store, 2)
-    record(store, job_id, outcomes=[completed(0), failed(1)])
-    store.reopen(job_id, range(2))
-    assert store.results(job_id) == [completed(0)]
+def test_what_is_found_stands_again_when_nothing_new_is_found(store: AnyStore) -> None:
+    job_id = new_job(store, 3)
+    record(store, job_id, outcomes=[completed(0), failed(1), completed(2)])
+    known = {0: completed(0).research, 2: completed(2).research}
+    assert store.found(job_id, range(3)) == known
+    store.reopen(job_id, range(3))
+    assert store.results(job_id) == []
+    assert store.statuses(job_id) == {}
+    record(store, job_id, outcomes=[failed(2)])
+    stood = store.end_job(job_id, state="finished", reason=None, seconds=1.0)
+    assert stood == 1
+    assert store.results(job_id) == [completed(0), failed(2)]
 
 
 def test_what_was_tried_without_a_result_is_summed_up_by_account(

@@ -114,7 +114,7 @@ class AccountsView:
         )
         if not desk.total:
             return
-        invented = desk.job is not None and desk.job.synthetic
+        invented = desk.job is not None and desk.job.asked.synthetic
         show(self._invented, visible=invented)
         of, done, ended = self._state()
         seen = self._shown_of

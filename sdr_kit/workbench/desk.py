@@ -18,12 +18,14 @@ from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.batch import Job, start
 from sdr_kit.benchmark import Comparison
-from sdr_kit.deliver import Findings, findings_of, table_file
+from sdr_kit.deliver import table_file
 from sdr_kit.estimate import Estimate, maybe_estimate
 from sdr_kit.export import file_name
+from sdr_kit.findings import Findings
 from sdr_kit.fingerprint import fingerprint_of, terms_of
+from sdr_kit.job_results import edits_by_position
 from sdr_kit.loading.tables import Source
-from sdr_kit.plan import edits_by_position, maybe_since
+from sdr_kit.plan import maybe_since
 from sdr_kit.report import report
 from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
@@ -297,23 +299,22 @@ class Desk:
             RuntimeError: There is no list, or nothing to report.
         """
         accounts, job = self._list(), self.job
-        run = None if job is None else job.so_far
-        if run is None:
+        if job is None:
             edits = edits_by_position(accounts, self.store)
             findings = Findings(accounts=accounts, edits=edits)
         else:
-            findings = findings_of(run, invented=invented)
+            findings = job.findings(invented=invented)
         merged, source = kind == "merged", accounts.source
         if merged:
             kind = "xlsx" if WORKBOOK.search(source) else "csv"
             source = f"{source} with results"
         today = datetime.datetime.now().astimezone().date()
-        name = file_name(source, None if run is None else run.job_id, kind, on=today)
+        name = file_name(source, None if job is None else job.id, kind, on=today)
         if kind != "html":
             return name, table_file(findings, f".{kind}", merged=merged)
-        if run is None:
+        if job is None:
             raise RuntimeError("nothing has been run yet; a report tells of a run")
-        return name, report(run, findings)
+        return name, report(findings, job.story)
 
     def _list(self) -> Accounts:
         if self.accounts is None:

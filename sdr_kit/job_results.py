@@ -1,0 +1,202 @@
+"""What a job has found, as the store has it: as frames, and as files.
+
+A run that has ended, a job at work and one of another day share all of this.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from sdr_kit.account import Attempt, Edit, Outcome
+from sdr_kit.accounts import Accounts
+from sdr_kit.dates import days_ago
+from sdr_kit.findings import Findings, Story
+from sdr_kit.merge import merged_frame
+from sdr_kit.progress import RunSummary, Sample
+from sdr_kit.results import attempts_frame, evidence_frame, results_frame
+from sdr_kit.store import AnyStore
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """Who does the research of a job.
+
+    Attributes:
+        name: What the researcher is called.
+        synthetic: Whether what it says is invented.
+        briefs: What it is asked about, where it says so.
+    """
+
+    name: str
+    synthetic: bool
+    briefs: Sequence[str] = ()
+
+
+class JobResults:
+    """The results of a job.
+
+    Attributes:
+        id: The job's number in the store.
+        accounts: The list.
+        asked: Who does the research.
+    """
+
+    def __init__(
+        self, accounts: Accounts, store: AnyStore, job_id: int, asked: Asked
+    ) -> None:
+        self.id = job_id
+        self.accounts = accounts
+        self.asked = asked
+        self._store = store
+
+    @property
+    def summary(self) -> RunSummary:
+        """What it has come to."""
+        raise NotImplementedError
+
+    @property
+    def history(self) -> Sequence[Sample]:
+        """The run over time, in at most 1,000 samples."""
+        raise NotImplementedError
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row an account, in the source's order.
+
+        The source's columns, then status, attempts, seconds, reused, tier,
+        priority_score, the research columns, error_kind, error_message, cost_usd.
+        """
+        return results_frame(self.accounts.frame, self.results(), edits=self.edits)
+
+    @property
+    def merged(self) -> pd.DataFrame:
+        """The source's own table, every row read as it came, with the results behind.
+
+        The columns are those of `merged_frame`: the source's, then tier,
+        priority_score, the research columns, status, status_reason, and owner and
+        notes where people have set any.
+        """
+        return merged_frame(self.accounts, self.frame, self.edits)
+
+    @property
+    def attempts(self) -> pd.DataFrame:
+        """One row an attempt; the columns are those of `attempts_frame`."""
+        return attempts_frame(self._store.attempts(self.id))
+
+    @property
+    def evidence(self) -> pd.DataFrame:
+        """One row a field and source, in the order of the accounts.
+
+        The columns are those of `evidence_frame`: company_name, position, field,
+        value, source, quote, confidence, at.
+        """
+        return evidence_frame(self.accounts.frame, self.results())
+
+    @property
+    def usage(self) -> dict[str, float | None]:
+        """What all attempts took: input_tokens, output_tokens, searches, cost_usd."""
+        return asdict(self.summary.usage)
+
+    @property
+    def edits(self) -> dict[int, Edit]:
+        """What people have set, by position."""
+        return edits_by_position(self.accounts, self._store)
+
+    def results(
+        self,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+    ) -> list[Outcome]:
+        """Reads how accounts ended, by position; see `Store.results`."""
+        return self._store.results(
+            self.id, first=first, last=last, status=status, limit=limit
+        )
+
+    def attempts_of(self, position: int) -> list[Attempt]:
+        """Reads every attempt at one account, the first one first."""
+        return self._store.attempts(self.id, position=position)
+
+    def unfinished(self) -> list[int]:
+        """Reads the positions of the accounts that have no result yet."""
+        ended = self._store.statuses(self.id)
+        places = range(len(self.accounts))
+        return [place for place in places if place not in ended]
+
+    def older_than(self, days: float) -> list[int]:
+        """Reads the positions of the accounts researched longer ago than that.
+
+        Reused research is as old as it was where it was found.
+        """
+        return self._store.found_before(self.id, days_ago(days))
+
+    def findings(self, *, invented: bool) -> Findings:
+        """Gives what is told of it, with or without what a sandbox made up."""
+        outcomes = self.results()
+        left_out = self.asked.synthetic and not invented
+        if left_out:
+            failed = (each for each in outcomes if each.status == "failed")
+            outcomes = [replace(each, research=None) for each in failed]
+        return Findings(
+            accounts=self.accounts,
+            outcomes=outcomes,
+            edits=self.edits,
+            synthetic=self.asked.synthetic,
+            left_out=left_out,
+        )
+
+    @property
+    def story(self) -> Story:
+        """How it went."""
+        return Story(
+            job_id=self.id,
+            asked=self.asked.name,
+            briefs=self.asked.briefs,
+            summary=self.summary,
+            history=self.history,
+            attempts=self._store.attempts(self.id),
+        )
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        merged: bool = False,
+        invented: bool = False,
+    ) -> Path:
+        """Writes the results as a file, whole or not at all.
+
+        Args:
+            path: Where; its suffix chooses: `.csv`, `.xlsx`, `.jsonl` (an object an
+                account), or `.html` (a report). What stands there is replaced.
+            merged: Whether to write the source's own table as it came, with the
+                results behind (`.csv` and `.xlsx`).
+            invented: Whether to tell what a sandbox made up; else it is left blank.
+
+        Returns:
+            Where it was written.
+
+        Raises:
+            ValueError: Another suffix, or one that merges nothing.
+            SdrKitError: It cannot be written there.
+        """
+        from sdr_kit.deliver import deliver, kind_of  # reports load Plotly
+
+        place = Path(path).expanduser()
+        kind = kind_of(place, merged=merged)
+        findings = self.findings(invented=invented)
+        return deliver(findings, self.story, place, kind, merged=merged)
+
+
+def edits_by_position(accounts: Accounts, store: AnyStore) -> dict[int, Edit]:
+    """Gives what people have set for these accounts; one query when that is nothing."""
+    edits = store.edits()
+    keys = accounts.keys if edits else []
+    return {position: edits[key] for position, key in enumerate(keys) if key in edits}
