@@ -28,7 +28,7 @@ from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
-from sdr_kit.worker import Researcher, notices_of
+from sdr_kit.worker import Researcher, name_of, notices_of
 
 T = TypeVar("T")
 # By store and number, as long as they run or somebody has them.
@@ -173,7 +173,7 @@ def _run_of(plan: Plan, engine: Engine) -> Run:
 def _asked(plan: Plan) -> Asked:
     briefs = getattr(plan.researcher, "briefs", ())
     return Asked(
-        name=plan.researcher_name,
+        name=name_of(plan.researcher),
         synthetic=plan.synthetic,
         briefs=tuple(each.name for each in briefs),
     )
@@ -444,9 +444,10 @@ class Job(JobResults):
                 raise
 
 
-def maybe_job(store: AnyStore, job_id: int) -> Job | None:
-    """Gives the handle of a job that was begun or taken up in this process."""
-    return _jobs.get((str(store), job_id))
+def maybe_job(store: AnyStore, job_id: int, *, fence: int) -> Job | None:
+    """Gives the handle of a job, if nobody else has taken the job since."""
+    job = _jobs.get((str(store), job_id))
+    return job if job is not None and job._plan.fence == fence else None
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -15,5 +15,10 @@ def days_ago(days: float) -> str:
     return _written(datetime.now(UTC) - timedelta(days=days))
 
 
+def local(written: str) -> str:
+    """Writes a moment as the clock on the wall shows it: `2026-11-24 09:30`."""
+    return f"{datetime.fromisoformat(written).astimezone():%Y-%m-%d %H:%M}"
+
+
 def _written(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")

@@ -19,7 +19,7 @@ from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.tally import Tally
 from sdr_kit.words import counted
-from sdr_kit.worker import Researcher, check_researcher
+from sdr_kit.worker import Researcher, check_researcher, name_of
 
 # By store and job, as long as somebody has them: so a job can be gone on with.
 _researchers: WeakValueDictionary[tuple[str, int], Researcher] = WeakValueDictionary()
@@ -58,13 +58,6 @@ class Plan:
         return self._where != "memory" and not isinstance(self._where, MemoryStore)
 
     @property
-    def researcher_name(self) -> str:
-        """What the researcher calls itself, or is called in the code."""
-        name = getattr(self.researcher, "name", None)
-        name = name or getattr(self.researcher, "__name__", None)
-        return str(name or type(self.researcher).__name__)
-
-    @property
     def synthetic(self) -> bool:
         """Whether what the researcher says is invented."""
         return bool(getattr(self.researcher, "synthetic", False))
@@ -81,7 +74,7 @@ class Plan:
         self.store = open_store(self._where, self.settings)
         self.job_id = self.store.create_job(
             rows,
-            researcher=self.researcher_name,
+            researcher=name_of(self.researcher),
             concurrency=self.limit,
             synthetic=self.synthetic,
             terms=terms_of(self.researcher),

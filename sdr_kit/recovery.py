@@ -18,6 +18,8 @@ from sdr_kit.stored_job import StoredJob
 from sdr_kit.watched import WatchedJob
 from sdr_kit.worker import Researcher
 
+AnyJob = Job | WatchedJob
+
 JOBS = {
     "job": "int64",
     "created_at": "datetime64[ns, UTC]",
@@ -142,21 +144,24 @@ def open_job(
     *,
     settings: Settings,
     accounts: Accounts | None = None,
-) -> Job | WatchedJob:
+) -> AnyJob:
     """Gives a handle of a stored job, whoever works on it.
 
     Args:
         job_id: Its number.
         store: Where it is.
         settings: The bounds of what it can be told.
-        accounts: Its list as it was loaded, where somebody has it.
+        accounts: A list that was loaded, and may be the job's.
 
     Raises:
         StoreError: There is no such job.
     """
-    ours = maybe_job(store, job_id)
+    job = store.job(job_id)
+    ours = maybe_job(store, job_id, fence=job.lease.fence)
     if ours is not None:
         return ours
+    if accounts is not None and not _same(accounts, store.accounts(job_id)):
+        accounts = None
     return WatchedJob(store, job_id, settings=settings, accounts=accounts)
 
 

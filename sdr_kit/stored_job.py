@@ -46,6 +46,17 @@ class StoredJob:
     lease: Lease
     progress: Progress | None
 
+    def begun_by(self, name: str, terms: str | None) -> bool:
+        """Whether it was begun with a researcher of that name, asked the same.
+
+        Args:
+            name: What the researcher is called.
+            terms: See `terms_of`; the prices in it may have changed since.
+        """
+        if self.terms is None or terms is None:
+            return self.researcher == name
+        return _without_prices(self.terms) == _without_prices(terms)
+
     @property
     def held(self) -> bool:
         """Whether a process works on it now."""
@@ -57,6 +68,10 @@ class StoredJob:
         if self.state in ENDED:
             return self.state
         return "interrupted" if self.lease.free else self.state
+
+
+def _without_prices(terms: str) -> str:
+    return terms.rpartition("|")[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

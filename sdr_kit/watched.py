@@ -7,11 +7,13 @@ how it is doing.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Sequence
 
 from sdr_kit.accounts import Accounts
+from sdr_kit.batch import Run
 from sdr_kit.estimate import Estimate, maybe_estimate
 from sdr_kit.job_results import Asked, JobResults
 from sdr_kit.progress import Progress, RunSummary, Sample, State
@@ -20,6 +22,7 @@ from sdr_kit.store import Store
 from sdr_kit.stored_job import Past, StoredJob
 from sdr_kit.tally import Tally
 
+LOOK_SECONDS = 0.25
 INTERRUPTED = "The process that worked on it has ended before the run did."
 
 
@@ -137,15 +140,30 @@ class WatchedJob(JobResults):
         """Ends the run; accounts in flight return to pending."""
         self._steer(state="cancelled")
 
-    def wait(self, timeout: float) -> None:
-        """Blocks until it has ended.
+    def wait(self, timeout: float | None = None) -> Run:
+        """Blocks until it has ended and gives its run.
 
         Raises:
             TimeoutError: It has not ended within so many seconds; it goes on.
         """
-        time.sleep(timeout)
-        if not self.progress.ended:
-            raise TimeoutError
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while not self.progress.ended:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            time.sleep(min(left, LOOK_SECONDS))
+        return Run(
+            self.accounts,
+            self._source,
+            self.id,
+            self.asked,
+            summary=self.summary,
+            history=self.history,
+        )
+
+    async def finished(self) -> Run:
+        """Waits for it to end, without blocking."""
+        return await asyncio.to_thread(self.wait)
 
     def __repr__(self) -> str:
         now = self.progress

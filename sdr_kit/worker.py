@@ -184,6 +184,13 @@ class RetryPolicy:
         return self.backoff.jittered(work.retries)
 
 
+def name_of(researcher: Researcher) -> str:
+    """Gives what a researcher calls itself, or is called in the code."""
+    name = getattr(researcher, "name", None)
+    name = name or getattr(researcher, "__name__", None)
+    return str(name or type(researcher).__name__)
+
+
 def notices_of(researcher: Researcher) -> tuple[str, ...]:
     """Gives what the researcher noticed about its provider, a sentence each."""
     notices = getattr(researcher, "notices", ())

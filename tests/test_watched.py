@@ -131,7 +131,7 @@ def test_a_killed_job_is_interrupted_and_continued_with_its_own_list(
     job = sdr_kit.resume(last.id, counting, DATABASE, accounts=accounts)
     run = job.wait(30)
     assert counting.calls == [2]
-    assert list(run.merged["Notiz"]) == ["a", "twice", "b", "", "c"]
+    assert list(run.merged["Notiz"]) == ["a", "twice", "b", "nobody", "c"]
     assert open_job(last.id, store, settings=SETTINGS) is job
     with pytest.raises(ValueError, match="is not the list of job 1"):
         sdr_kit.resume(last.id, counting, DATABASE, accounts=made_up(3))

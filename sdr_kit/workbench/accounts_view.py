@@ -16,6 +16,7 @@ from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.grid import Grid
 from sdr_kit.workbench.parts import Guard, button, column, row, show, text
 
+DAYS = 60.0  # after which research is old, where nothing is reused
 RESEARCH_COLUMNS = 4  # in the table; all of them are in the account's details
 EXPORTS = (
     ("CSV", "csv"),
@@ -36,6 +37,7 @@ class AccountsView:
         guard: See `Guard`.
         download: Saves a file in the browser.
         changed: Called after the list itself has changed.
+        reprocess: Asks whether to research the accounts at these positions again.
     """
 
     def __init__(
@@ -45,14 +47,17 @@ class AccountsView:
         guard: Guard,
         download: Download,
         changed: Callable[[], None],
+        reprocess: Callable[[list[int]], None],
     ) -> None:
         self._desk = desk
+        self._reprocess = reprocess
         self._download = download
         self._shown_of: tuple[object, int, bool] | None = None
         self._list = desk.accounts
         self._grid = Grid(
             "Accounts",
-            on_select=guard(self._open_selected),
+            on_select=guard(self._selection_changed),
+            several=True,
             order=[("Priority", True), ("Tier", False)],
             ticked=["Tier", "Status", "Owner", "Industry"],
         )
@@ -72,6 +77,30 @@ class AccountsView:
             guard(self._export),
             icon="download",
             tooltip="Download the accounts with their results",
+        )
+        self._again = button(
+            "Research again",
+            guard(lambda: self._reprocess(self._grid.selected)),
+            icon="repeat",
+            tooltip="Research what is selected; Ctrl or Shift selects several",
+            width="170px",
+        )
+        self._days = widgets.BoundedFloatText(
+            value=desk.settings.reuse_days or DAYS,
+            min=0,
+            max=10_000,
+            step=1,
+            layout={"width": "70px"},
+        )
+        self._days.tooltip = "Days"
+        self._older = button(
+            "Select older than",
+            guard(self._select_older),
+            icon="clock-o",
+            tooltip="Select what was researched longer ago than so many days",
+        )
+        self._chosen = row(
+            [self._again, self._older, self._days, text(markup.quiet("days"))]
         )
         self._invented = widgets.Checkbox(
             description="with the sandbox's invented answers",
@@ -93,6 +122,7 @@ class AccountsView:
                         self._invented,
                     ]
                 ),
+                self._chosen,
                 self._grid.box,
                 self._card.box,
             ]
@@ -116,6 +146,7 @@ class AccountsView:
             return
         invented = desk.job is not None and desk.job.asked.synthetic
         show(self._invented, visible=invented)
+        self._enable()
         of, done, ended = self._state()
         seen = self._shown_of
         if seen is None or seen[0] is not of or (ended and not seen[2]):
@@ -145,9 +176,29 @@ class AccountsView:
         now = job.progress
         return job, now.done, now.ended
 
-    def _open_selected(self) -> None:
+    def _selection_changed(self) -> None:
+        """Opens the account that is selected; several are chosen, none is open."""
         selected = self._grid.selected
-        self._card.open(selected[0] if selected else None)
+        self._card.open(selected[0] if len(selected) == 1 else None)
+        self._enable()
+
+    def _enable(self) -> None:
+        job, chosen = self._desk.job, len(self._grid.selected)
+        ended = job is not None and not self._desk.active
+        show(self._chosen, visible=ended)
+        self._again.disabled = not chosen
+        self._again.description = f"Research again ({chosen:,})"
+
+    def _select_older(self) -> None:
+        job, days = self._desk.job, self._days.value
+        if job is None:
+            return
+        older = job.older_than(days)
+        self._card.close()
+        self._grid.select(older)
+        self._enable()
+        if not older:
+            self._news.value = markup.quiet(f"Nothing is older than {days:g} days.")
 
     def _export(self) -> None:
         name, contents = self._desk.export(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from sdr_kit.batch import Job
 from sdr_kit.charts import (
     as_widget,
     coverage_figure,
@@ -12,6 +11,7 @@ from sdr_kit.charts import (
     tiers_figure,
     timeline_figure,
 )
+from sdr_kit.recovery import AnyJob
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.parts import Guard, button, column, replace, row, show, text
@@ -35,7 +35,7 @@ class ChartsView:
     def __init__(self, desk: Desk, *, guard: Guard) -> None:
         self._desk = desk
         self._shown_of: tuple[object, str, bool] | None = None
-        self._sourced: Job | None = None  # the job that is known to name sources
+        self._sourced: AnyJob | None = None  # the job that is known to name sources
         self._which = widgets.ToggleButtons(
             options=ALWAYS,
             tooltip="Chart",
@@ -79,7 +79,7 @@ class ChartsView:
             figure = timeline_figure(job.attempts, accounts.frame["company_name"])
         replace(self._chart, [as_widget(figure)])
 
-    def _offer_coverage(self, job: Job | None) -> None:
+    def _offer_coverage(self, job: AnyJob | None) -> None:
         """Offers the chart of coverage as soon as the run has named a source."""
         if job is not None and job is not self._sourced:
             looked_at = job.results(status="completed", limit=LOOKED_AT)

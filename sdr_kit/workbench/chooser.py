@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 import ipywidgets as widgets
 
+from sdr_kit.errors import SdrKitError
 from sdr_kit.research.anthropic import AnthropicResearcher
 from sdr_kit.research.brief import BRIEFS
 from sdr_kit.research.openai import HOST, OpenAIResearcher
@@ -59,6 +61,7 @@ class Chooser:
         budgeted: Callable[..., None],
     ) -> None:
         wide = {"description_width": LABEL_WIDTH}
+        self._briefs = [*((name, name) for name in BRIEFS), (" + ".join(BOTH), BOTH)]
         self.dropdown = widgets.Dropdown(
             options={
                 **_ready_made(settings),
@@ -69,7 +72,7 @@ class Chooser:
             layout=WIDTH,
         )
         self._brief = widgets.Dropdown(
-            options={**{name: name for name in BRIEFS}, " + ".join(BOTH): BOTH},
+            options=self._briefs,
             description="Brief",
             style=wide,
             layout=WIDTH,
@@ -96,10 +99,19 @@ class Chooser:
         Raises:
             SettingsError: It cannot be made: a key or a price is wrong.
         """
-        chosen = self.dropdown.value
-        if isinstance(chosen, ReadyMade):
-            return chosen.about(self._brief.value)
-        return cast("Researcher", chosen)
+        return _made(self.dropdown.value, self._brief.value)
+
+    def choose(self, wanted: Callable[[Researcher], bool]) -> bool:
+        """Chooses the first researcher and brief that is wanted, if there is one."""
+        for label, offered in self.dropdown.options.items():
+            briefs = [brief for _, brief in self._briefs]
+            for brief in briefs if isinstance(offered, ReadyMade) else [None]:
+                with contextlib.suppress(SdrKitError):  # a price is wrong, perhaps
+                    if wanted(_made(offered, brief)):
+                        self.dropdown.label = label
+                        self._brief.value = brief or self._brief.value
+                        return True
+        return False
 
     @property
     def budget_usd(self) -> float | None:
@@ -128,6 +140,12 @@ class Chooser:
         chosen = self.dropdown.value
         show(self._brief, visible=isinstance(chosen, ReadyMade))
         show(self._budget, visible=self.dropdown.label != SANDBOX)
+
+
+def _made(offered: Any, brief: Any) -> Researcher:
+    """Gives who is offered, asked about a brief where there is one."""
+    ready_made = isinstance(offered, ReadyMade)
+    return cast("Researcher", offered.about(brief) if ready_made else offered)
 
 
 def _written(usd: float | None) -> str:

@@ -26,12 +26,14 @@ from sdr_kit.fingerprint import fingerprint_of, terms_of
 from sdr_kit.job_results import edits_by_position
 from sdr_kit.loading.tables import Source
 from sdr_kit.plan import maybe_since
+from sdr_kit.recovery import AnyJob, jobs, maybe_last_job, open_job, resume
 from sdr_kit.report import report
 from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
-from sdr_kit.store import AnyStore
+from sdr_kit.store import AnyStore, Store
+from sdr_kit.stored_job import StoredJob
 from sdr_kit.workbench.trial import Trial
-from sdr_kit.worker import Researcher
+from sdr_kit.worker import Researcher, name_of
 
 KNOWN = 200  # earlier accounts that an estimate is drawn from
 WORKBOOK = re.compile(r"(?i)\.(xls[xmb]?|ods)\b")
@@ -76,7 +78,8 @@ class Desk:
         settings: How runs are made.
 
     Attributes:
-        job: The last run of this list; None before the first.
+        job: The last run of this list, or one of another day that was opened; None
+            before the first.
         trial: The last comparison; None before the first.
     """
 
@@ -86,14 +89,19 @@ class Desk:
         self.accounts = accounts
         self.store = store
         self.settings = settings
-        self.job: Job | None = None
+        self.job: AnyJob | None = None
         self.trial: Trial | None = None
         self._outlook: tuple[object, Estimate | None] = (None, None)
 
     @property
     def active(self) -> bool:
-        """Whether a run is under way."""
+        """Whether the job is at work, here or elsewhere."""
         return self.job is not None and not self.job.progress.ended
+
+    @property
+    def engaged(self) -> bool:
+        """Whether it is at work here."""
+        return self.active and isinstance(self.job, Job)
 
     @property
     def comparing(self) -> bool:
@@ -131,7 +139,7 @@ class Desk:
             AccountsError: It cannot be loaded; the list before stays.
             RuntimeError: A run is under way.
         """
-        self._check_idle("load another list")
+        self._check_idle("load another list", elsewhere=True)
         self.take(load_accounts(source, columns=columns))
 
     def take(self, accounts: Accounts) -> None:
@@ -183,17 +191,103 @@ class Desk:
         self,
         positions: Iterable[int] | None,
         *,
+        again: bool = False,
+        researcher: Researcher,
         concurrency: int,
         budget_usd: float | None,
     ) -> Job:
-        """Works again on accounts that failed or were left; None is all that failed."""
-        self._check_idle("retry")
-        if self.job is None:
+        """Takes the job up again.
+
+        Args:
+            positions: The accounts to work on; None is all that failed.
+            again: Whether completed ones are among them.
+            researcher: Who goes on with a job that was not run in this process; the
+                others keep theirs.
+            concurrency: How many at once.
+            budget_usd: What the job may cost in all; None is no bound.
+        """
+        self._check_idle("go on with a job")
+        job = self.job
+        if job is None:
             raise RuntimeError("nothing has been run yet")
-        self.job.concurrency = concurrency
-        self.job.budget_usd = budget_usd
-        self.job = self.job.retry(positions)
+        if isinstance(job, Job):
+            job.concurrency = concurrency
+            job.budget_usd = budget_usd
+            self.job = job.reprocess(positions or ()) if again else job.retry(positions)
+            return self.job
+        if positions is None:
+            positions = [each.position for each in job.results(status="failed")]
+        self.job = resume(
+            job.id,
+            researcher,
+            self.store,
+            positions=positions,
+            accounts=self._list(),
+            concurrency=concurrency,
+            budget_usd=math.inf if budget_usd is None else budget_usd,
+            settings=self.settings,
+        )
         return self.job
+
+    @property
+    def jobs(self) -> pd.DataFrame:
+        """The jobs of the store: the columns of `sdr_kit.jobs()`.
+
+        There are none in a store in memory, which ends with the panel.
+        """
+        if isinstance(self.store, Store):
+            return jobs(self.store, settings=self.settings)
+        return pd.DataFrame()
+
+    def maybe_last(self) -> AnyJob | None:
+        """Gives the newest job over the list; without a list the newest of all."""
+        if not isinstance(self.store, Store):
+            return None
+        if self.accounts is not None:
+            last = maybe_last_job(self.store, self.accounts)
+        else:
+            last = next(iter(self.store.jobs()), None)
+        return None if last is None else self._opened(last.id)
+
+    def stored(self, job_id: int) -> StoredJob:
+        """Gives what the store knows of a job."""
+        assert isinstance(self.store, Store)  # noqa: S101 (others have no old jobs)
+        return self.store.job(job_id)
+
+    def began(self, job_id: int, researcher: Researcher) -> bool:
+        """Whether a job of the store was begun with a researcher."""
+        job = self.stored(job_id)
+        return job.begun_by(name_of(researcher), terms_of(researcher))
+
+    def open(self, job_id: int) -> AnyJob:
+        """Shows a job of the store, with its list.
+
+        Raises:
+            RuntimeError: A run is under way here.
+            StoreError: There is no such job.
+        """
+        self._check_idle("open another job", elsewhere=True)
+        job = self._opened(job_id)
+        self.accounts, self.job = job.accounts, job
+        return job
+
+    def _opened(self, job_id: int) -> AnyJob:
+        assert isinstance(self.store, Store)  # noqa: S101 (others have no jobs to open)
+        return open_job(
+            job_id, self.store, settings=self.settings, accounts=self.accounts
+        )
+
+    def delete(self, job_id: int) -> None:
+        """Removes a job of the store, and from the panel if it is there.
+
+        Raises:
+            JobHeldError: Somebody works on it.
+            StoreError: There is no such job.
+        """
+        if isinstance(self.store, Store):
+            self.store.delete_job(job_id)
+        if self.job is not None and self.job.id == job_id:
+            self.job = None
 
     def fresh(self, researcher: Researcher) -> Fresh:
         """Says how much of the list is stored and would be reused."""
@@ -328,7 +422,13 @@ class Desk:
             )
         return self._list()
 
-    def _check_idle(self, what: str) -> None:
-        for busy, name in ((self.active, "run"), (self.comparing, "comparison")):
+    def _check_idle(self, what: str, *, elsewhere: bool = False) -> None:
+        """Refuses what cannot be done during a run, unless one elsewhere is no matter.
+
+        Raises:
+            RuntimeError: A run or a comparison is under way.
+        """
+        running = self.engaged if elsewhere else self.active
+        for busy, name in ((running, "run"), (self.comparing, "comparison")):
             if busy:
                 raise RuntimeError(f"a {name} is under way; end it to {what}")

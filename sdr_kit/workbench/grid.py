@@ -66,6 +66,11 @@ class Grid:
         """Rows of the frame that are selected, by position."""
         return [] if self._table is None else sorted(self._table.selected_rows)
 
+    def select(self, rows: Sequence[int]) -> None:
+        """Selects rows of the frame, by position, in place of others."""
+        if self._table is not None:
+            self._table.selected_rows = list(rows)
+
     def show(self, frame: pd.DataFrame, *, selected: Sequence[int] = ()) -> None:
         """Shows a frame in the place of the one before."""
         options = self._options(list(map(str, frame.columns)))

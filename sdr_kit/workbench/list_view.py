@@ -101,7 +101,7 @@ class ListView:
     def draw(self) -> None:
         """Shows what became of the rows, when the list is another one."""
         desk = self._desk
-        busy = desk.active
+        busy = desk.engaged
         self._upload.disabled = self._path.disabled = self._load.disabled = busy
         self._enable()
         if self._shown_of is desk.accounts and self._shown_of is not None:

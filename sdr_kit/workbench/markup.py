@@ -151,6 +151,57 @@ def before_a_run(
     return question(" ".join([*said, "Go ahead?"]))
 
 
+def before_deleting(job_id: int, results: int) -> str:
+    """Says what goes with a job, and asks."""
+    return question(
+        f"Delete job {job_id} with {counted(results, 'result')}? There is no way back. "
+        "What people have set for its companies stays, and so does what later jobs "
+        "have reused of it."
+    )
+
+
+def before_reprocessing(
+    accounts: int, estimate: Estimate | None, researcher: str
+) -> str:
+    """Says what researching accounts again means, and asks."""
+    cost = f" {estimate} (as earlier ones took)." if estimate is not None else ""
+    return question(
+        f"Research {counted(accounts, 'account')} again, with {researcher}?{cost} What "
+        "is known of each stays until there is a new answer, and what people have set "
+        "stays in any case."
+    )
+
+
+def before_another_goes_on(job_id: int, began: str, goes_on: str) -> str:
+    """Says that a job would be researched by two, and asks."""
+    return question(
+        f"Job {job_id} was begun with {began}. Go on with {goes_on}, as it is chosen "
+        "above? What is stored stays."
+    )
+
+
+def before_opening(
+    job_id: int, now: Progress, *, source: str, begun: str, holder: str | None
+) -> str:
+    """Says which job of another day or place there is, and asks what to do with it.
+
+    Args:
+        job_id: Its number.
+        now: How it stands.
+        source: What its list is called.
+        begun: When.
+        holder: Who works on it now.
+    """
+    about = f"{source}, begun {begun}" if source else f"begun {begun}"
+    done = f"{now.done:,} of {now.total:,}"
+    if holder is not None:
+        return question(f"Job {job_id} ({about}) is at work in {holder}: {done} done.")
+    if now.pending:
+        return question(f"Continue job {job_id} ({done})? It is {about}: {now.state}.")
+    counts = f"{now.completed:,} completed, {now.failed:,} failed"
+    return question(f"Show job {job_id} ({about})? It has ended: {counts}.")
+
+
 def before_comparing(calls: int, estimate: Estimate | None) -> str:
     """Says what a comparison will cost, and asks."""
     cost = ""

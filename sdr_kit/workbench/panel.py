@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,7 +19,9 @@ import pandas as pd
 
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.batch import Job
+from sdr_kit.dates import local
 from sdr_kit.estimate import SAMPLE
+from sdr_kit.recovery import AnyJob
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.workbench import markup
@@ -28,6 +31,7 @@ from sdr_kit.workbench.chooser import WIDTH, Chooser
 from sdr_kit.workbench.compare_view import CompareView
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.failures_view import FailuresView
+from sdr_kit.workbench.jobs_view import JobsView
 from sdr_kit.workbench.list_view import ListView
 from sdr_kit.workbench.page import Page
 from sdr_kit.workbench.parts import (
@@ -40,7 +44,7 @@ from sdr_kit.workbench.parts import (
     text,
 )
 from sdr_kit.workbench.run_view import RunView
-from sdr_kit.worker import Researcher
+from sdr_kit.worker import Researcher, name_of
 
 DRAW_SECONDS = 0.25  # four times a second; faster costs the browser half a core
 
@@ -98,6 +102,7 @@ class Workbench(widgets.VBox):
         )
         self.add_class("sdr-kit-panel")
         self._draw()
+        self._guard(self._offer_last)()
 
     @property
     def accounts(self) -> Accounts | None:
@@ -105,7 +110,7 @@ class Workbench(widgets.VBox):
         return self._desk.accounts
 
     @property
-    def job(self) -> Job | None:
+    def job(self) -> AnyJob | None:
         """The handle of the last run of this list; None before the first."""
         return self._desk.job
 
@@ -186,6 +191,7 @@ class Workbench(widgets.VBox):
             guard=guard,
             download=self._page.download,
             changed=self._list_changed,
+            reprocess=self._ask_to_reprocess,
         )
         self._failures_view = FailuresView(desk, guard=guard, retry=self._retry)
         self._compare_view = CompareView(
@@ -197,6 +203,7 @@ class Workbench(widgets.VBox):
             failed=self._show_problem,
         )
         self._charts_view = ChartsView(desk, guard=guard)
+        self._jobs_view = JobsView(desk, guard=guard, opened=self._opened)
         self._views: list[View] = [
             self._list_view,
             self._run_view,
@@ -204,6 +211,7 @@ class Workbench(widgets.VBox):
             self._failures_view,
             self._compare_view,
             self._charts_view,
+            self._jobs_view,
         ]
         self._tabs = widgets.Tab(
             [view.box for view in self._views],
@@ -274,25 +282,108 @@ class Workbench(widgets.VBox):
         )
         self._watch(job)
 
+    def _offer_last(self) -> None:
+        """Asks about the job that was under way when the panel was last seen."""
+        last = self._desk.maybe_last()
+        if last is None:
+            return
+        now, stored = last.progress, self._desk.stored(last.id)
+        words = markup.before_opening(
+            last.id,
+            now,
+            source=stored.source,
+            begun=local(stored.created_at),
+            holder=str(stored.lease.holder) if stored.held else None,
+        )
+        show_it = lambda: self._open(last.id)  # noqa: E731 (an answer, twice)
+        if stored.held or not now.pending:
+            yes = "Watch" if stored.held else "Show"
+            self._put(words, show_it, yes=yes)
+        else:
+            go_on = lambda: self._open_and_continue(last.id)  # noqa: E731
+            self._put(words, go_on, yes="Continue", other=("Show", show_it))
+
+    def _put(
+        self,
+        words: str,
+        act: Callable[[], None],
+        *,
+        yes: str,
+        other: tuple[str, Callable[[], None]] | None = None,
+    ) -> None:
+        """Asks what has nothing to do with how the controls stand."""
+        self._asked = None
+        self._question.ask(words, act, yes=yes, other=other)
+
+    def _open(self, job_id: int) -> None:
+        self._desk.open(job_id)
+        self._opened()
+
+    def _opened(self) -> None:
+        """Shows the job that was opened, and who was asked in it."""
+        desk, job = self._desk, self._desk.job
+        if job is not None and self._chooser.choose(
+            lambda each: desk.began(job.id, each)
+        ):
+            self._draw()
+        if job is not None:
+            self._watch(job)
+        else:
+            self._draw()
+
+    def _open_and_continue(self, job_id: int) -> None:
+        self._open(job_id)
+        self._on_continue()
+
     def _on_continue(self) -> None:
         if self._desk.job is not None:
             self._retry(self._desk.job.unfinished())
 
-    def _retry(self, positions: list[int] | None) -> None:
+    def _retry(self, positions: list[int] | None, *, again: bool = False) -> None:
+        """Goes on with the job; asks first when somebody else would than began it."""
+        job, researcher = self._desk.job, self._chooser.researcher
+        go_on = partial(self._go_on, positions, again=again)
+        if job is None or isinstance(job, Job) or self._desk.began(job.id, researcher):
+            go_on()
+        else:
+            words = markup.before_another_goes_on(
+                job.id, job.asked.name, name_of(researcher)
+            )
+            self._put(words, go_on, yes="Go on")
+
+    def _go_on(self, positions: list[int] | None, *, again: bool) -> None:
         self._told = self._slider.value
         self._watch(
             self._desk.retry(
                 positions,
+                again=again,
+                researcher=self._chooser.researcher,
                 concurrency=self._at_once,
                 budget_usd=self._chooser.budget_usd,
             )
+        )
+
+    def _ask_to_reprocess(self, positions: list[int]) -> None:
+        desk, job, researcher = self._desk, self._desk.job, self._chooser.researcher
+        if job is None:
+            return
+        estimate = None
+        if getattr(researcher, "paid", False):
+            estimate = desk.forecast(
+                researcher, concurrency=self._at_once, calls=len(positions)
+            )
+        self._put(
+            markup.before_reprocessing(len(positions), estimate, job.asked.name),
+            lambda: self._retry(positions, again=True),
+            yes="Research again",
         )
 
     @property
     def _at_once(self) -> int:
         return 1 if self._mode.value == "Sequential" else int(self._slider.value)
 
-    def _watch(self, job: Job) -> None:
+    def _watch(self, job: AnyJob) -> None:
+        self._question.hide()
         self._go_to(self._run_view)
         self._draw()
         threading.Thread(target=self._follow, args=(job,), name="sdr_kit panel").start()
@@ -339,9 +430,9 @@ class Workbench(widgets.VBox):
 
     # Drawing.
 
-    def _follow(self, job: Job) -> None:
+    def _follow(self, job: AnyJob) -> None:
         """Draws the job until it has ended."""
-        while not job.progress.ended:
+        while job is self._desk.job and not job.progress.ended:
             self._draw()
             with contextlib.suppress(BaseException):  # a crash is drawn, as a state
                 job.wait(DRAW_SECONDS)

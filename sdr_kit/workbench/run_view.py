@@ -7,8 +7,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from sdr_kit.batch import Job
 from sdr_kit.charts import draw_live, live_figure
+from sdr_kit.recovery import AnyJob
 from sdr_kit.workbench import account_markup, markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.parts import column, replace, show, text
@@ -63,13 +63,13 @@ class RunView:
         if self._desk.job is not None and self._chart is not None:
             self._show_fresh_chart(self._desk.job)
 
-    def _draw_chart(self, job: Job) -> None:
+    def _draw_chart(self, job: AnyJob) -> None:
         if self._chart is None:
             self._show_fresh_chart(job)
         else:
             draw_live(self._chart, job.history)
 
-    def _show_fresh_chart(self, job: Job) -> None:
+    def _show_fresh_chart(self, job: AnyJob) -> None:
         self._chart = live_figure()
         draw_live(self._chart, job.history)
         replace(self._chart_box, [self._chart])
@@ -81,7 +81,7 @@ class RunView:
             self._drawn_at[every] = seconds
         return due
 
-    def _draw_table(self, job: Job) -> None:
+    def _draw_table(self, job: AnyJob) -> None:
         accounts = self._desk.accounts
         if accounts is None:
             return
