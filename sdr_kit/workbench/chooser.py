@@ -22,7 +22,7 @@ from sdr_kit.worker import Researcher, check_researcher
 
 SANDBOX = "Sandbox (offline, invented answers)"
 BOTH = "customer-identity", "workforce-identity"
-WIDTH = {"width": "420px", "max_width": "100%"}
+WIDTH = {"width": "400px", "max_width": "100%"}
 NARROW = {"width": "240px"}
 # A comma stands before three digits only: half of Europe writes 1,5 and means 1.5.
 _AMOUNT = re.compile(r"(\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from sdr_kit.dates import local
+from sdr_kit.words import dollars
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.grid import Grid
@@ -115,10 +116,10 @@ def jobs_columns(jobs: pd.DataFrame) -> pd.DataFrame:
         "Researcher": jobs["researcher"],
         "State": jobs["state"],
         "Accounts": jobs["total"],
-        "Completed": jobs["completed"],
+        "Left": jobs["pending"],
         "Failed": jobs["failed"],
-        "Pending": jobs["pending"],
-        "Cost": jobs["cost_usd"].map("${:,.2f}".format).where(jobs["cost_usd"] > 0, ""),
-        "Where": jobs["holder"].fillna(""),
+        "Cost": jobs["cost_usd"].map(dollars).where(jobs["cost_usd"] > 0, ""),
     }
+    if jobs["holder"].notna().any():
+        columns["At work in"] = jobs["holder"].fillna("")
     return pd.DataFrame(columns)

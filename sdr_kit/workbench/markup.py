@@ -166,8 +166,8 @@ def before_reprocessing(
     """Says what researching accounts again means, and asks."""
     cost = f" {estimate} (as earlier ones took)." if estimate is not None else ""
     return question(
-        f"Research {counted(accounts, 'account')} again, with {researcher}?{cost} What "
-        "is known of each stays until there is a new answer, and what people have set "
+        f"Ask “{researcher}” again about {counted(accounts, 'account')}?{cost} What is "
+        "known of each stays until there is a new answer, and what people have set "
         "stays in any case."
     )
 
@@ -181,25 +181,23 @@ def before_another_goes_on(job_id: int, began: str, goes_on: str) -> str:
 
 
 def before_opening(
-    job_id: int, now: Progress, *, source: str, begun: str, holder: str | None
+    job_id: int, now: Progress, *, begun: str, holder: str | None
 ) -> str:
     """Says which job of another day or place there is, and asks what to do with it.
 
     Args:
         job_id: Its number.
         now: How it stands.
-        source: What its list is called.
-        begun: When.
+        begun: When, and over which list where that is not the one in sight.
         holder: Who works on it now.
     """
-    about = f"{source}, begun {begun}" if source else f"begun {begun}"
     done = f"{now.done:,} of {now.total:,}"
     if holder is not None:
-        return question(f"Job {job_id} ({about}) is at work in {holder}: {done} done.")
+        return question(f"Job {job_id} is at work in {holder} ({done}, begun {begun}).")
     if now.pending:
-        return question(f"Continue job {job_id} ({done})? It is {about}: {now.state}.")
+        return question(f"Continue job {job_id} ({done})? Begun {begun}, {now.state}.")
     counts = f"{now.completed:,} completed, {now.failed:,} failed"
-    return question(f"Show job {job_id} ({about})? It has ended: {counts}.")
+    return question(f"Show job {job_id}? Begun {begun}, ended: {counts}.")
 
 
 def before_comparing(calls: int, estimate: Estimate | None) -> str:
@@ -234,6 +232,8 @@ def notice(
             more = f"<br><b>{html.escape(str(outlook))}.</b>"
         if now.state == "paused":
             more += "<br>Press <b>Resume</b> to go on, or <b>Cancel</b>."
+        if now.state == "interrupted":
+            more = " Press <b>Continue</b>: nothing that is stored is asked again."
         lines.append(
             f'<p class="{kind}" role="status">{html.escape(now.reason)}{more}</p>'
         )

@@ -174,7 +174,7 @@ class Workbench(widgets.VBox):
             icon=icon,
             tooltip=tip,
             style=style,
-            width="110px",
+            width="96px",
         )
 
     def _controls(self) -> widgets.VBox:
@@ -288,11 +288,13 @@ class Workbench(widgets.VBox):
         if last is None:
             return
         now, stored = last.progress, self._desk.stored(last.id)
+        begun = local(stored.created_at)
+        if self._desk.accounts is None and stored.source:
+            begun = f"{begun} over {stored.source}"
         words = markup.before_opening(
             last.id,
             now,
-            source=stored.source,
-            begun=local(stored.created_at),
+            begun=begun,
             holder=str(stored.lease.holder) if stored.held else None,
         )
         show_it = lambda: self._open(last.id)  # noqa: E731 (an answer, twice)

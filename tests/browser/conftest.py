@@ -39,6 +39,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def _fresh_kernel(lab: Lab) -> Iterator[None]:
     yield
     lab.shut_down_kernels()
+    for file in lab.folder.glob("sdr_kit.db*"):  # each test begins without results
+        file.unlink()
 
 
 @pytest.fixture

@@ -105,6 +105,15 @@ class Panel:
         return int(points)
 
     @property
+    def chart_seconds(self) -> list[float]:
+        """The seconds from the start of the run of the points of the chart in sight."""
+        points: list[float] = self.page.evaluate(
+            """() => [...(document.querySelector('.sdr-kit-panel .js-plotly-plot')
+                     ?.data?.[0]?.x ?? [])]"""
+        )
+        return points
+
+    @property
     def charts(self) -> int:
         """How many charts are in sight."""
         return self.page.locator(".sdr-kit-panel .js-plotly-plot:visible").count()

@@ -55,7 +55,7 @@ def test_a_run_that_costs_money(
         tour.look("4-question")
         panel.button("Not now").click()
         panel.until(
-            lambda: panel.button("Go ahead").count() == 0, seconds=5, what="no question"
+            lambda: panel.button("Reuse").count() == 0, seconds=5, what="no question"
         )
         panel.turn_to("Accounts")
         panel.until(lambda: panel.rows.count() == 10, seconds=10, what="a page of ten")
@@ -82,5 +82,6 @@ def sample_first(panel: Panel) -> None:
 
 def ask_before(panel: Panel) -> None:
     panel.button("Run").click()
-    panel.until(panel.button("Go ahead").is_visible, seconds=10, what="the question")
+    panel.until(panel.button("Reuse").is_visible, seconds=10, what="the question")
+    assert "were researched within the last 60 days" in panel.says
     assert "researched earlier took" in panel.says
