@@ -138,3 +138,31 @@ def is_one_function(source: str) -> bool:
     return len(body) == 1 and isinstance(
         body[0], ast.FunctionDef | ast.AsyncFunctionDef
     )
+
+
+ASKED = """
+import sdr_kit
+
+def research(account):
+    with open("calls.txt", "a") as calls:
+        calls.write(account.company_name + "\\n")
+    return {"summary": f"sells things to {account.domain}"}
+
+accounts = sdr_kit.load_accounts("sample_accounts.csv").sample(7)
+run = await sdr_kit.process(accounts, research)
+print(run.summary.completed, run.summary.reused)
+"""
+
+
+@pytest.mark.slow
+async def test_a_notebook_that_is_run_again_makes_no_call(folder: Path) -> None:
+    """With another kernel, and again in the same one."""
+    said = []
+    for _ in range(2):
+        cells = [nbformat.v4.new_code_cell(ASKED) for _ in range(2)]
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        client = NotebookClient(notebook, resources={"metadata": {"path": str(folder)}})
+        await client.async_execute()
+        said += [cell.outputs[0].text.strip() for cell in cells]
+    assert said == ["7 0", "7 7", "7 7", "7 7"]
+    assert len((folder / "calls.txt").read_text().splitlines()) == 7

@@ -21,7 +21,7 @@ from sdr_kit.account import Edit, Evidence
 from sdr_kit.workbench.accounts_view import worklist_columns
 from tests.accounts import made_up
 
-TABS = ["List", "Run", "Accounts", "Failures", "Compare", "Charts"]
+TABS = ["List", "Run", "Accounts", "Failures", "Compare", "Charts", "Jobs"]
 
 
 async def quick(account: Account) -> dict[str, object]:
