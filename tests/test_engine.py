@@ -811,13 +811,15 @@ async def test_a_thread_that_never_returns_is_left_behind() -> None:
         return {"by": "thread"}
 
     try:
-        result = await run(3, research, 3, max_api_retries=1)
+        result = await run(
+            3, research, 3, max_api_retries=1, account_timeout_seconds=20
+        )
         assert entered.acquire(timeout=0)
         assert entered.acquire(timeout=0)
     finally:
         release.set()
     assert list(result.frame["status"]) == ["completed", "failed", "completed"]
-    assert "No answer within 10 min" in result.frame.iloc[1]["error_message"]
+    assert "No answer within 20 s" in result.frame.iloc[1]["error_message"]
 
 
 @pytest.mark.parametrize("late_first", [True, False])

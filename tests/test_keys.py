@@ -427,6 +427,7 @@ def by_account(speaker: Speaker) -> Act:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("speaker", ["messages"], indirect=True)
 async def test_the_panel_shows_no_key(
     speaker: Speaker,
     server: RawServer,
