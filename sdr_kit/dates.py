@@ -15,6 +15,11 @@ def days_ago(days: float) -> str:
     return _written(datetime.now(UTC) - timedelta(days=days))
 
 
+def seconds_of(written: str) -> float:
+    """Gives a moment that was written down in seconds since 1970."""
+    return datetime.fromisoformat(written).timestamp()
+
+
 def local(written: str) -> str:
     """Writes a moment as the clock on the wall shows it: `2026-11-24 09:30`."""
     return f"{datetime.fromisoformat(written).astimezone():%Y-%m-%d %H:%M}"

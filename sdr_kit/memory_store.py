@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 from sdr_kit.account import Account, Attempt, Edit, Outcome, Research, Status
-from sdr_kit.dates import now
+from sdr_kit.dates import seconds_of
 from sdr_kit.errors import StoreError
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.stored_job import Past
@@ -25,11 +26,11 @@ class MemoryStore:
         self._attempts: dict[int, list[Attempt]] = {}
         # What is wanted once more, as it was found; see `Store.reopen`.
         self._again: dict[int, dict[int, Outcome]] = {}
-        self._found_at: dict[int, dict[int, str]] = {}
+        self._found_at: dict[int, dict[int, float]] = {}  # seconds since 1970
         self._terms: dict[int, str | None] = {}
         self._keys: dict[int, Sequence[str]] = {}
-        # By fingerprint and company: when it was found, in which job, and what.
-        self._found: dict[tuple[str, str], tuple[str, int, Outcome]] = {}
+        # By fingerprint and company: in which job it was found, and what.
+        self._found: dict[str, dict[str, tuple[int, Outcome]]] = {}
         self._edits: dict[str, Edit] = {}
         self._lock = threading.Lock()  # the panel reads while a run writes
 
@@ -124,26 +125,27 @@ class MemoryStore:
         outcomes_by_position = self._outcomes[job_id]
         attempts_of_job = self._attempts[job_id]
         found_at = self._found_at[job_id]
-        keys = self._keys[job_id]
+        # What nobody can tell from other things is found for this job alone.
+        found = {} if fingerprint is None else self._found.setdefault(fingerprint, {})
+        keys = () if fingerprint is None else self._keys[job_id]
 
         def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
             with self._lock:
                 attempts_of_job.extend(attempts)
                 outcomes_by_position.update((o.position, o) for o in outcomes)
-                at = now()
-                found_at.update((o.position, at) for o in outcomes)
-                if fingerprint is not None and keys:
-                    for each in outcomes:
-                        if each.status == "completed":
-                            found = (at, job_id, each)
-                            self._found[fingerprint, keys[each.position]] = found
+                at = time.time()
+                for each in outcomes:
+                    found_at[each.position] = at
+                    if keys and each.status == "completed":
+                        found[keys[each.position]] = (job_id, each)
 
         return record, lambda: None
 
     def _take_over(self, job_id: int, fingerprint: str, since: str) -> None:
         for position, key in enumerate(self._keys[job_id]):
-            at, of, outcome = self._found.get((fingerprint, key), ("", 0, None))
-            if outcome is not None and at >= since:
+            of, outcome = self._found.get(fingerprint, {}).get(key, (0, None))
+            at = 0.0 if outcome is None else self._found_at[of][outcome.position]
+            if outcome is not None and at >= seconds_of(since):
                 self._outcomes[job_id][position] = outcome.taken_over(
                     position, job_id=of
                 )
@@ -196,7 +198,7 @@ class MemoryStore:
         return sorted(
             place
             for place, status in ended.items()
-            if status == "completed" and at.get(place, "") < when
+            if status == "completed" and at[place] < seconds_of(when)
         )
 
     def taken_over(self, job_id: int) -> dict[int, float | None]:
@@ -210,11 +212,12 @@ class MemoryStore:
     ) -> dict[str, float | None]:
         """Gives which companies a new job would not have to pay for, and what."""
         with self._lock:
-            known = {key: self._found.get((fingerprint, key)) for key in keys}
+            all_found = self._found.get(fingerprint, {})
+            known = {key: all_found[key] for key in keys if key in all_found}
         return {
-            key: found[2].cost_usd
-            for key, found in known.items()
-            if found is not None and found[0] >= since
+            key: outcome.cost_usd
+            for key, (job_id, outcome) in known.items()
+            if self._found_at[job_id][outcome.position] >= seconds_of(since)
         }
 
     def statuses(self, job_id: int) -> dict[int, Status]:
