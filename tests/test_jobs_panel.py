@@ -257,7 +257,7 @@ async def test_failures_of_another_day_are_tried_again() -> None:
     workbench._desk.job = WatchedJob(
         Store(DATABASE), 1, settings=workbench._desk.settings, accounts=made_up(4)
     )
-    workbench._retry(None)
+    workbench._resumption.retry(None)
     assert "was begun with fail. Go on with counting" in shown(workbench._question)
     workbench._question._yes.click()
     await asyncio.to_thread(drawn_to_the_end, workbench)

@@ -20,19 +20,27 @@ class JobsView:
     Args:
         desk: Whose store it is.
         guard: See `Guard`.
-        opened: Called after a job was opened or deleted.
+        open_job: Shows a job.
+        deleted: Called after a job was deleted.
     """
 
     title = "Jobs"
 
-    def __init__(self, desk: Desk, *, guard: Guard, opened: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        guard: Guard,
+        open_job: Callable[[int], None],
+        deleted: Callable[[], None],
+    ) -> None:
         self._desk = desk
-        self._opened = opened
+        self._deleted = deleted
         self._jobs = pd.DataFrame()
         self._shown_of: object = None
         self._open = button(
             "Open",
-            guard(self._show_job),
+            guard(lambda: open_job(self._selected)),
             icon="folder-open",
             tooltip="Show the selected job: its list, results and charts",
         )
@@ -88,10 +96,6 @@ class JobsView:
     def _selected(self) -> int:
         return int(self._jobs["job"].iloc[self._grid.selected[0]])
 
-    def _show_job(self) -> None:
-        self._desk.open(self._selected)
-        self._opened()
-
     def _ask_to_delete(self) -> None:
         chosen = self._jobs.iloc[self._grid.selected[0]]
         done = int(chosen["completed"] + chosen["failed"])
@@ -104,7 +108,7 @@ class JobsView:
     def _do_delete(self, job_id: int) -> None:
         self._desk.delete(job_id)
         self.refresh()
-        self._opened()
+        self._deleted()
 
 
 def jobs_columns(jobs: pd.DataFrame) -> pd.DataFrame:

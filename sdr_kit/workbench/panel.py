@@ -11,15 +11,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
 
 from sdr_kit.accounts import Accounts, check_accounts
-from sdr_kit.batch import Job
-from sdr_kit.dates import local
 from sdr_kit.estimate import SAMPLE
 from sdr_kit.recovery import AnyJob
 from sdr_kit.settings import Settings
@@ -43,8 +40,9 @@ from sdr_kit.workbench.parts import (
     show,
     text,
 )
+from sdr_kit.workbench.resumption import Resumption
 from sdr_kit.workbench.run_view import RunView
-from sdr_kit.worker import Researcher, name_of
+from sdr_kit.worker import Researcher
 
 DRAW_SECONDS = 0.25  # four times a second; faster costs the browser half a core
 
@@ -102,7 +100,7 @@ class Workbench(widgets.VBox):
         )
         self.add_class("sdr-kit-panel")
         self._draw()
-        self._guard(self._offer_last)()
+        self._guard(self._resumption.offer_last)()
 
     @property
     def accounts(self) -> Accounts | None:
@@ -184,6 +182,14 @@ class Workbench(widgets.VBox):
 
     def _make_views(self) -> None:
         desk, guard = self._desk, self._guard
+        self._resumption = Resumption(
+            desk,
+            chooser=self._chooser,
+            at_once=lambda: self._at_once,
+            ask=self._put,
+            go_on=self._go_on,
+            opened=self._opened,
+        )
         self._list_view = ListView(desk, guard=guard, changed=self._list_changed)
         self._run_view = RunView(desk)
         self._accounts_view = AccountsView(
@@ -191,9 +197,11 @@ class Workbench(widgets.VBox):
             guard=guard,
             download=self._page.download,
             changed=self._list_changed,
-            reprocess=self._ask_to_reprocess,
+            reprocess=self._resumption.reprocess,
         )
-        self._failures_view = FailuresView(desk, guard=guard, retry=self._retry)
+        self._failures_view = FailuresView(
+            desk, guard=guard, retry=self._resumption.retry
+        )
         self._compare_view = CompareView(
             desk,
             guard=guard,
@@ -203,7 +211,9 @@ class Workbench(widgets.VBox):
             failed=self._show_problem,
         )
         self._charts_view = ChartsView(desk, guard=guard)
-        self._jobs_view = JobsView(desk, guard=guard, opened=self._opened)
+        self._jobs_view = JobsView(
+            desk, guard=guard, open_job=self._resumption.open, deleted=self._draw
+        )
         self._views: list[View] = [
             self._list_view,
             self._run_view,
@@ -282,29 +292,6 @@ class Workbench(widgets.VBox):
         )
         self._watch(job)
 
-    def _offer_last(self) -> None:
-        """Asks about the job that was under way when the panel was last seen."""
-        last = self._desk.maybe_last()
-        if last is None:
-            return
-        now, stored = last.progress, self._desk.stored(last.id)
-        begun = local(stored.created_at)
-        if self._desk.accounts is None and stored.source:
-            begun = f"{begun} over {stored.source}"
-        words = markup.before_opening(
-            last.id,
-            now,
-            begun=begun,
-            holder=str(stored.lease.holder) if stored.held else None,
-        )
-        show_it = lambda: self._open(last.id)  # noqa: E731 (an answer, twice)
-        if stored.held or not now.pending:
-            yes = "Watch" if stored.held else "Show"
-            self._put(words, show_it, yes=yes)
-        else:
-            go_on = lambda: self._open_and_continue(last.id)  # noqa: E731
-            self._put(words, go_on, yes="Continue", other=("Show", show_it))
-
     def _put(
         self,
         words: str,
@@ -317,41 +304,9 @@ class Workbench(widgets.VBox):
         self._asked = None
         self._question.ask(words, act, yes=yes, other=other)
 
-    def _open(self, job_id: int) -> None:
-        self._desk.open(job_id)
-        self._opened()
-
     def _opened(self) -> None:
-        """Shows the job that was opened, and who was asked in it."""
-        desk, job = self._desk, self._desk.job
-        if job is not None and self._chooser.choose(
-            lambda each: desk.began(job.id, each)
-        ):
-            self._draw()
-        if job is not None:
-            self._watch(job)
-        else:
-            self._draw()
-
-    def _open_and_continue(self, job_id: int) -> None:
-        self._open(job_id)
-        self._on_continue()
-
-    def _on_continue(self) -> None:
         if self._desk.job is not None:
-            self._retry(self._desk.job.unfinished())
-
-    def _retry(self, positions: list[int] | None, *, again: bool = False) -> None:
-        """Goes on with the job; asks first when somebody else would than began it."""
-        job, researcher = self._desk.job, self._chooser.researcher
-        go_on = partial(self._go_on, positions, again=again)
-        if job is None or isinstance(job, Job) or self._desk.began(job.id, researcher):
-            go_on()
-        else:
-            words = markup.before_another_goes_on(
-                job.id, job.asked.name, name_of(researcher)
-            )
-            self._put(words, go_on, yes="Go on")
+            self._watch(self._desk.job)
 
     def _go_on(self, positions: list[int] | None, *, again: bool) -> None:
         self._told = self._slider.value
@@ -365,21 +320,6 @@ class Workbench(widgets.VBox):
             )
         )
 
-    def _ask_to_reprocess(self, positions: list[int]) -> None:
-        desk, job, researcher = self._desk, self._desk.job, self._chooser.researcher
-        if job is None:
-            return
-        estimate = None
-        if getattr(researcher, "paid", False):
-            estimate = desk.forecast(
-                researcher, concurrency=self._at_once, calls=len(positions)
-            )
-        self._put(
-            markup.before_reprocessing(len(positions), estimate, job.asked.name),
-            lambda: self._retry(positions, again=True),
-            yes="Research again",
-        )
-
     @property
     def _at_once(self) -> int:
         return 1 if self._mode.value == "Sequential" else int(self._slider.value)
@@ -389,6 +329,9 @@ class Workbench(widgets.VBox):
         self._go_to(self._run_view)
         self._draw()
         threading.Thread(target=self._follow, args=(job,), name="sdr_kit panel").start()
+
+    def _on_continue(self) -> None:
+        self._resumption.finish()
 
     def _on_pause(self) -> None:
         if self._desk.job is None:
