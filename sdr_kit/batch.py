@@ -30,6 +30,7 @@ from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.results import attempts_frame, evidence_frame, results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
+from sdr_kit.threads import Threads
 from sdr_kit.worker import Researcher, notices_of
 
 T = TypeVar("T")
@@ -510,6 +511,7 @@ class Job:
     def _run(self, began: threading.Event) -> None:
         async def run() -> None:
             self._loop = asyncio.get_running_loop()
+            self._loop.set_default_executor(Threads())
             began.set()
             await self._engine.run()
 
