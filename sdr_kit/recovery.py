@@ -107,8 +107,11 @@ def resume(
             f"job {job_id} was begun with {job.researcher}, which this process does "
             f"not know; pass it: resume({job_id}, researcher)"
         )
+    rows = where.accounts(job_id)
+    # Files of earlier versions do not say which columns the list had.
+    known = {name: "object" for row in rows for name in row.extra}
     accounts = Accounts.stored(
-        where.accounts(job_id), source=job.source, others=job.layout
+        rows, source=job.source, others=job.layout or tuple(known.items())
     )
     before = math.inf if job.budget_usd is None else job.budget_usd
     plan = Plan(
