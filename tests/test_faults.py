@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -307,3 +309,19 @@ def test_an_outage_of_minutes_is_waited_for_and_uses_up_no_retries() -> None:
     assert len(alone) < 25  # in a quarter of an hour
     gaps = [after - before for before, after in pairwise(alone)]
     assert gaps[0] < gaps[-1] < 120
+
+
+def test_every_row_of_the_table_of_faults_has_a_test() -> None:
+    root = Path(__file__).parents[1]
+    rows = [
+        line
+        for line in (root / "docs/faults.md").read_text().splitlines()
+        if line.startswith("| ") and not line.startswith("| fault")
+    ]
+    known = "".join(each.read_text() for each in root.glob("tests/test_faults*.py"))
+    assert len(rows) > 25
+    for row in rows:
+        last = row.split("|")[-2]
+        assert "`" in last, row
+        for name in re.findall(r"test_\w+", last):
+            assert f"def {name}" in known, name

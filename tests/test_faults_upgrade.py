@@ -70,7 +70,8 @@ VERSIONS = [
     ALTER TABLE attempts ADD COLUMN request_id TEXT;
     ALTER TABLE attempts ADD COLUMN limits TEXT;
     UPDATE results SET evidence = '{"position": [{"source": "https://a.de", "quote":
-        "A", "confidence": 0.5, "at": "2026-01-01T09:00:00+00:00"}]}' WHERE position = 0;
+        "A", "confidence": 0.5, "at": "2026-01-01T09:00:00+00:00"}]}'
+        WHERE position = 0;
     UPDATE attempts SET cost_usd = 0.5, input_tokens = 9,
         output_tokens = 1, searches = 0 WHERE position = 0;
     """,
