@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import sqlite3
 import struct
@@ -135,6 +136,17 @@ def full_soon(store: Store, *, pages: int) -> Callable[[], None]:
     with closing(sqlite3.connect(str(store))) as db:
         (now,) = db.execute("PRAGMA page_count").fetchone()
     return pragma(store, f"max_page_count = {now + pages}")
+
+
+@contextmanager
+def quota(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 # A clock that is wrong.

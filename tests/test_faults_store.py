@@ -20,12 +20,11 @@ from tests.faults import (
     FILE,
     Paid,
     books,
-    ended,
     full_soon,
     impatient,
     lock_held,
     pragma,
-    script,
+    quota,
     short_lease,
     until,
 )
@@ -78,7 +77,14 @@ def waits(lock: str, seconds: float) -> None:
     assert len(paid.calls) == 1_500
 
 
-@pytest.mark.parametrize("lock", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE", "BEGIN"])
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "BEGIN EXCLUSIVE",
+        pytest.param("BEGIN IMMEDIATE", marks=pytest.mark.soak),
+        pytest.param("BEGIN", marks=pytest.mark.soak),
+    ],
+)
 def test_a_lock_held_for_a_second_is_waited_for(
     lock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,7 +97,10 @@ def test_a_lock_held_for_ten_seconds_is_waited_for() -> None:
     waits("BEGIN EXCLUSIVE", 10.0)
 
 
-@pytest.mark.parametrize("lock", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+@pytest.mark.parametrize(
+    "lock",
+    ["BEGIN EXCLUSIVE", pytest.param("BEGIN IMMEDIATE", marks=pytest.mark.soak)],
+)
 def test_a_lock_held_for_ever_ends_the_run_with_one_message_and_it_can_go_on(
     lock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,36 +157,16 @@ def test_a_full_disk_ends_the_run_with_one_message_and_it_can_go_on() -> None:
     went_on(job, paid, 1_500)
 
 
-SMALL = """
-import resource, sys, time, sdr_kit
-from tests.accounts import made_up
-from tests.faults import Paid, DATABASE, FILE, until
-
-paid = Paid(0.001)
-job = sdr_kit.start(made_up(1_500), paid, store=DATABASE, concurrency=5)
-until(lambda: job.progress.completed > 10)
-most = FILE.stat().st_size + 16_384
-resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
-try:
-    job.wait(30)
-except sdr_kit.SdrKitError as error:
-    print(error)
-print(len(set(paid.calls)))
-"""
-
-
 def test_a_quota_ends_the_run_with_one_message_and_it_can_go_on() -> None:
-    with script(SMALL) as process:
-        printed, complaints = ended(process)
-    assert complaints == ""
-    said, called = printed.splitlines()
+    job, paid = started(1_500, 0.002)
+    with quota(FILE.stat().st_size + 16_384):
+        said = failed(job)
     assert str(FILE.absolute()) in said
     assert "check that its folder exists, can be written and has space" in said
-    counted = books()
-    assert 0 < int(called) - counted["completed"] <= 200 + 2 * 5
-    sdr_kit.resume(1, paid := Paid(), DATABASE).wait(30)
-    assert len(paid.calls) == counted["pending"]
-    assert books() == {"completed": 1_500}
+    lost = len(set(paid.calls)) - books()["completed"]
+    assert 0 < lost <= 200 + 2 * 5
+    assert "Not stored are the results of " in said
+    went_on(job, paid, 1_500)
 
 
 def test_a_file_that_becomes_read_only_ends_the_run_and_it_can_go_on() -> None:
@@ -346,27 +335,14 @@ def test_a_copy_waits_for_who_holds_the_database_and_then_says_so(
     assert books("sqlite:///copy.db") == {"completed": 20}
 
 
-COPY_INTO_LITTLE = """
-import resource, sys, sdr_kit
-from sdr_kit.store import Store
-
-store = Store("sqlite:///faults.db")
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
-try:
-    store.backup("copy.db")
-except sdr_kit.SdrKitError as error:
-    print(error)
-"""
-
-
 def test_a_copy_onto_a_full_disk_leaves_the_older_one() -> None:
     job, _ = started(400)
     job.wait(20)
     Path("copy.db").write_text("older")
-    with script(COPY_INTO_LITTLE) as process:
-        printed, complaints = ended(process)
-    assert complaints == ""
-    assert "cannot be copied to" in printed
-    assert "make space there" in printed
+    with (
+        quota(20_000),
+        pytest.raises(StoreError, match=r"cannot be copied to .* make space there"),
+    ):
+        Store(DATABASE).backup("copy.db")
     assert Path("copy.db").read_text() == "older"
     assert not list(Path().glob(".copy*"))
