@@ -28,6 +28,7 @@ from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
+from sdr_kit.threads import Threads
 from sdr_kit.worker import Researcher, name_of, notices_of
 
 T = TypeVar("T")
@@ -424,6 +425,7 @@ class Job(JobResults):
     def _run(self, began: threading.Event) -> None:
         async def run() -> None:
             self._loop = asyncio.get_running_loop()
+            self._loop.set_default_executor(Threads())
             began.set()
             await self._engine.run()
 

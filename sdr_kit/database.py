@@ -12,11 +12,13 @@ and less than a tool for migrations would bring along.
 from __future__ import annotations
 
 import json
+import secrets
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
 import tenacity
@@ -35,6 +37,7 @@ _GONE = (
     "with it; put it back, or start a new run, which begins a new file"
 )
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -98,22 +101,81 @@ class Database:
             raise StoreError(f"{self} cannot be used: {_GONE}")
         return self._engine.connect().execution_options(immediate=to_write)
 
-    def write(self, change: Callable[[sa.Connection], T], *, anew: bool = False) -> T:
+    def write(
+        self,
+        change: Callable[[sa.Connection], T],
+        *,
+        anew: bool = False,
+        patient: bool = True,
+    ) -> T:
         """Makes one change in a transaction, waiting for others to let it.
 
         Args:
             change: Makes it.
             anew: Whether the file may be made for it.
+            patient: Whether to wait for longer than SQLite does.
         """
 
-        @waiting_while_busy
         def write() -> T:
             connection = self.opened(to_write=True, anew=anew)
             with connection, all_or_nothing(connection):
                 return change(connection)
 
         with self.translated():
-            return write()
+            return waiting_while_busy(write)() if patient else write()
+
+    def copy(self, place: Path) -> None:
+        """Copies the file as it is at one moment, whole or not at all.
+
+        Whoever writes meanwhile waits. In the copy nobody holds a job.
+
+        Args:
+            place: Where to. What stands there is replaced, unless it is in use.
+
+        Raises:
+            StoreError: It cannot be read, or not be written there.
+        """
+        self._check_place(place)
+        beside = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
+        try:
+            with self.translated():
+                waiting_while_busy(self._copy)(beside)
+            shutil.copymode(str(self), beside)
+            beside.replace(place)
+        except (sqlite3.Error, OSError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise StoreError(
+                f"{self} cannot be copied to {place}: {why}; name another place, or "
+                "make space there"
+            ) from error
+        finally:
+            for name in (beside, *_journals(beside)):
+                name.unlink(missing_ok=True)
+
+    def _copy(self, beside: Path) -> None:
+        with self.opened() as connection:
+            # From here on nobody changes it. Who holds it is waited for here: the
+            # copying itself would wait without end.
+            connection.exec_driver_sql("SELECT count(*) FROM jobs").scalar_one()
+            source = connection.connection.driver_connection
+            with closing(sqlite3.connect(beside)) as target:
+                cast("sqlite3.Connection", source).backup(target)
+                target.execute("PRAGMA journal_mode = DELETE").close()
+                target.execute("UPDATE jobs SET holder = NULL, lease_until = NULL")
+                target.commit()
+
+    def _check_place(self, place: Path) -> None:
+        own = Path(str(self)).resolve()
+        here = place in (own, *_journals(own))
+        if here or (place.exists() and place.samefile(own)):
+            raise StoreError(f"{place} is {self} itself; name another place for a copy")
+        for journal in _journals(place):
+            if journal.exists() and journal.stat().st_size:
+                raise StoreError(
+                    f"{place} cannot be replaced by a copy of {self}: {journal.name} "
+                    "says that it is in use, or was when its process was killed; name "
+                    "another place"
+                )
 
     def upgrade(self, connection: sa.Connection) -> None:
         """Makes what is missing, tables and columns; refuses a file newer or not ours.
@@ -150,6 +212,11 @@ class Database:
             ) from error
         except SQLAlchemyError as error:
             raise StoreError(f"{self} cannot be used: {error}") from error
+
+
+def _journals(file: Path) -> list[Path]:
+    """Gives what SQLite keeps beside a file."""
+    return [file.with_name(file.name + end) for end in ("-journal", "-wal", "-shm")]
 
 
 def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
@@ -232,12 +299,14 @@ def _is_busy(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
 
 
-waiting_while_busy = tenacity.retry(
-    retry=tenacity.retry_if_exception(_is_busy),
-    stop=tenacity.stop_after_delay(BUSY_PATIENCE_SECONDS),
-    wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
-    reraise=True,
-)
+def waiting_while_busy(call: Callable[P, T]) -> Callable[P, T]:
+    """Repeats a call while somebody else holds the file, for so long as it may be."""
+    return tenacity.retry(
+        retry=tenacity.retry_if_exception(_is_busy),
+        stop=tenacity.stop_after_delay(BUSY_PATIENCE_SECONDS),
+        wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
+        reraise=True,
+    )(call)
 
 
 def _way_out(error: OperationalError) -> str:

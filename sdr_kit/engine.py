@@ -60,6 +60,7 @@ from sdr_kit.worker import (
     Work,
     attempt,
     caller,
+    judged,
     notices_of,
 )
 from sdr_kit.writer import Writer
@@ -289,7 +290,7 @@ class Engine:
         except JobHeldError as error:
             self._end = ("stopped", str(error))
         except BaseException as error:
-            cancelled = isinstance(error, asyncio.CancelledError)
+            cancelled = isinstance(error, asyncio.CancelledError | KeyboardInterrupt)
             crash = ("crashed", classify(error).message)
             self._end = ("cancelled", "Cancelled.") if cancelled else crash
             raise
@@ -483,9 +484,13 @@ class Engine:
         try:
             result = await attempt(self._call, work.account)
         except asyncio.CancelledError as error:
-            cut = classify(error)  # it may know what the call took
+            cut = judged(error)  # it may know what the call took
             if not work.cuts:
                 raise
+        except GeneratorExit as error:
+            if work.task is not _maybe_current_task():  # its loop is gone
+                raise
+            result = judged(error)
         finally:
             if work.cuts:
                 result = self._watch.judged(work, result or cut)
@@ -725,3 +730,10 @@ class Engine:
                 raise
         finally:
             self._over = True
+
+
+def _maybe_current_task() -> asyncio.Task[None] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None

@@ -27,7 +27,8 @@ class Holder:
     Attributes:
         host: The name of its machine.
         pid: Its number there.
-        began: When it was started, in seconds since 1970: numbers are given again.
+        began: When it was started, in seconds; numbers are given again. On Linux since
+            the machine was: there the time since 1970 moves when the clock is set.
     """
 
     host: str
@@ -49,7 +50,7 @@ class Holder:
         if self.host != platform.node():
             return False
         try:
-            began = float(psutil.Process(self.pid).create_time())
+            began = _began(self.pid)
         except psutil.NoSuchProcess:
             return True
         except psutil.AccessDenied:
@@ -60,10 +61,14 @@ class Holder:
         return f"process {self.pid} on {self.host}"
 
 
+def _began(pid: int) -> float:
+    since = psutil.boot_time() if psutil.LINUX else 0.0
+    return float(psutil.Process(pid).create_time()) - since
+
+
 @cache
 def _of(pid: int) -> Holder:
-    began = psutil.Process(pid).create_time()
-    return Holder(host=platform.node(), pid=pid, began=began)
+    return Holder(host=platform.node(), pid=pid, began=_began(pid))
 
 
 def this_process() -> Holder:

@@ -18,9 +18,11 @@ a run keeps one open for its writes.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,6 +43,7 @@ from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.progress import Progress, Sample
 from sdr_kit.settings import Settings
 from sdr_kit.stored_job import Past, StoredJob
+from sdr_kit.words import duration
 
 AGAIN = "again"  # the status of what is completed and wanted once more
 _ENDED = schema.results.c.status != AGAIN
@@ -178,9 +181,11 @@ class Store:
                 raise StoreError(f"there is no job {job_id} in {self}")
             lease = schema.job_of(row).lease
             if not lease.free:
+                left = duration(max(lease.until - time.time(), 1.0))
                 raise JobHeldError(
                     f"job {job_id} is being worked on by {lease.holder}; cancel it "
-                    "there, or wait until it has ended"
+                    "there, or wait until it has ended; if nothing more is heard of "
+                    f"it, the job is free in {left}"
                 )
             taken = {"fence": lease.fence + 1, "state": "running", "reason": None}
             change = jobs.update().where(jobs.c.id == job_id)
@@ -225,7 +230,8 @@ class Store:
             insert(connection, schema.samples, rows)
             return True
 
-        return self._db.write(beat)
+        # The next one comes soon, and who leaves waits for this one.
+        return self._db.write(beat, patient=False)
 
     def taken_by(self, job_id: int) -> str:
         """Says who has taken a job over."""
@@ -273,6 +279,7 @@ class Store:
         slot_seconds: float = 0.0,
         samples: Sequence[Sample] = (),
         fence: int = FIRST_FENCE,
+        patient: bool = True,
     ) -> int:
         """Notes how a job ended and gives its lease back, if it is still held.
 
@@ -284,6 +291,7 @@ class Store:
             slot_seconds: Slots allowed × the seconds they were.
             samples: The points of its chart.
             fence: Under which it was taken.
+            patient: Whether to wait for a busy database for longer than SQLite does.
 
         Returns:
             How many accounts were to be researched again and were not: their earlier
@@ -310,7 +318,7 @@ class Store:
             stand = table.update().where(again).values(status="completed")
             return connection.execute(stand).rowcount
 
-        return self._db.write(note)
+        return self._db.write(note, patient=patient)
 
     def job(self, job_id: int) -> StoredJob:
         """Reads a job.
@@ -605,6 +613,25 @@ class Store:
         if position is not None:
             query = query.where(table.position == position)
         return [schema.attempt_of(row) for row in self._db.read(query)]
+
+    def backup(self, path: str | os.PathLike[str]) -> Path:
+        """Copies the database to another file, also while jobs run in it.
+
+        The copy is whole, as it was at one moment, or there is none. Nobody holds the
+        jobs in it, so those that were running can be resumed there.
+
+        Args:
+            path: Where to. What stands there is replaced.
+
+        Returns:
+            Where it was written.
+
+        Raises:
+            StoreError: It cannot be written there, or that is the database itself.
+        """
+        place = Path(path).expanduser().resolve()
+        self._db.copy(place)
+        return place
 
     def edit(self, key: str, edit: Edit) -> None:
         """Keeps what a person has set for a company, in place of what was set before.

@@ -247,14 +247,23 @@ def caller(researcher: Researcher) -> AsyncResearcher:
         TypeError: The researcher cannot be called.
     """
     check_researcher(researcher)
-    call = getattr(researcher, "__call__", None)  # noqa: B004 (its kind is wanted)
-    if inspect.iscoroutinefunction(researcher) or inspect.iscoroutinefunction(call):
+    called = getattr(researcher, "__call__", None)  # noqa: B004 (its kind is wanted)
+    if inspect.iscoroutinefunction(researcher) or inspect.iscoroutinefunction(called):
         return researcher
     threads = anyio.CapacityLimiter(math.inf)  # the gate is what bounds them
 
+    def call(account: Account) -> Any:
+        try:
+            return researcher(account)
+        except (GeneratorExit, KeyboardInterrupt) as error:
+            # The one would close every coroutine that waits. The other is no person's
+            # Ctrl-C, which comes to the main thread alone.
+            name = type(error).__name__
+            raise RuntimeError(f"the researcher raised {name}") from error
+
     async def call_in_thread(account: Account) -> Any:
         answer = await anyio.to_thread.run_sync(
-            researcher, account, abandon_on_cancel=True, limiter=threads
+            call, account, abandon_on_cancel=True, limiter=threads
         )
         return await answer if inspect.isawaitable(answer) else answer
 
@@ -277,10 +286,18 @@ async def attempt(research: AsyncResearcher, account: Account) -> Research | Ver
         on_main = threading.current_thread() is threading.main_thread()
         if on_main or isinstance(error, GeneratorExit):
             raise
-        return classify(error)
+        return judged(error)
     except BaseException as error:  # noqa: BLE001 (one account's failure is a value)
-        return classify(error)  # a panic of a library in Rust is no Exception
+        return judged(error)  # a panic of a library in Rust is no Exception
     return answer if isinstance(answer, Research) else _as_research(answer)
+
+
+def judged(error: BaseException) -> Verdict:
+    """Says what an exception means, also one whose own attributes fail."""
+    try:
+        return classify(error)
+    except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001 (not our crash)
+        return Verdict(kind="permanent", message=type(error).__name__)
 
 
 def _as_research(answer: object) -> Research | Verdict:

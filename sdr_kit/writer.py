@@ -14,9 +14,11 @@ from typing import Any, Self, TypeVar
 import anyio
 
 from sdr_kit.account import Attempt, Outcome
+from sdr_kit.errors import JobHeldError, StoreError
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.memory_store import Record
 from sdr_kit.store import AnyStore
+from sdr_kit.words import counted
 
 # So many outcomes may be on their way to the disk before no more accounts are begun:
 # two groups at the usual pace. A crash can repeat at most this and the limit.
@@ -69,12 +71,25 @@ class Writer:
         )
         return self
 
-    async def __aexit__(self, *_error: object) -> None:
+    async def __aexit__(self, _kind: object, error: object, _trace: object) -> None:
         with anyio.CancelScope(shield=True):
             try:
                 await self.flush()
+            except JobHeldError:
+                raise
+            except StoreError as late:
+                error = late
             finally:
                 await self._where_it_may_block(self._close)
+        if type(error) is StoreError:
+            raise StoreError(f"{error}{self._lost}") from error
+
+    @property
+    def _lost(self) -> str:
+        if not self.uncommitted:
+            return ""
+        results = f"the results of {counted(self.uncommitted, 'account')}"
+        return f". Not stored are {results}, which stay pending"
 
     @property
     def full(self) -> bool:
@@ -104,7 +119,7 @@ class Writer:
         """Commits until told to stop.
 
         Raises:
-            StoreError: The database failed; what it has not taken is kept.
+            StoreError: The database failed; what it has not taken is not stored.
         """
         while not self._stopping:
             await self._work.wait()
@@ -129,8 +144,10 @@ class Writer:
 
     async def end_job(self, **how: Any) -> int:
         """Notes how the job ended; see `Store.end_job`."""
+        # Who could not write has waited long enough.
+        how |= {"fence": self._fence, "patient": not self._broken}
         return await self._where_it_may_block(
-            lambda: self._store.end_job(self._job_id, fence=self._fence, **how)
+            lambda: self._store.end_job(self._job_id, **how)
         )
 
     async def _where_it_may_block(self, call: Callable[[], T]) -> T:

@@ -20,8 +20,10 @@ def stored_books(rows: Sequence[Account], others: Sequence[tuple[str, str]]) -> 
 
     Args:
         rows: The accounts, in order.
-        others: Name and dtype of each column that is the source's own.
+        others: Name and dtype of each column that is the source's own; empty where an
+            older file does not say, and then they are the columns of the accounts.
     """
+    others = others or [(name, "object") for name in _names(rows)]
     names = [name for name, _ in others]
     index = pd.RangeIndex(len(rows))
     columns = {
@@ -44,6 +46,10 @@ def stored_books(rows: Sequence[Account], others: Sequence[tuple[str, str]]) -> 
         others=names,
     )
     return Books(table=table, clean=clean, rejected={}, repeats={})
+
+
+def _names(rows: Sequence[Account]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.extra))
 
 
 def _column(values: list[Any], dtype: Any, index: pd.Index[Any]) -> pd.Series[Any]:
