@@ -134,10 +134,10 @@ def test_a_run_of_the_same_list_is_offered_to_be_shown() -> None:
 
 
 def test_a_panel_that_is_made_again_shows_the_run_that_goes_on() -> None:
-    first = panel(60, researcher=Told(0.05), store=DATABASE, processing_concurrency=2)
+    first = panel(200, researcher=Told(0.05), store=DATABASE, processing_concurrency=2)
     first._run.click()
     until(lambda: first.job is not None and first.job.progress.completed > 2)
-    second = panel(60, researcher=Told(), store=DATABASE)
+    second = panel(200, researcher=Told(), store=DATABASE)
     assert "Job 1 is at work in process" in shown(second._question)
     assert second._question._yes.description == "Watch"
     second._question._yes.click()
@@ -146,7 +146,7 @@ def test_a_panel_that_is_made_again_shows_the_run_that_goes_on() -> None:
     until(lambda: first.job is not None and first.job.concurrency == 9)
     drawn_to_the_end(second)
     assert first.job is not None
-    assert first.job.progress.completed == 60
+    assert first.job.progress.completed == 200
 
 
 def test_a_job_of_another_process_is_watched_and_steered() -> None:
@@ -202,7 +202,7 @@ def test_jobs_are_listed_opened_and_deleted() -> None:
 
 
 def test_a_job_at_work_is_not_deleted() -> None:
-    workbench = panel(60, researcher=Told(0.05), store=DATABASE)
+    workbench = panel(900, researcher=Told(0.05), store=DATABASE)
     workbench._run.click()
     until(lambda: workbench.job is not None and workbench.job.progress.completed > 2)
     turn_to(workbench, "Jobs")
