@@ -29,7 +29,8 @@ CREATE TRIGGER result_lost BEFORE DELETE ON results WHEN OLD.status = 'completed
 BEGIN INSERT INTO faults VALUES (OLD.job_id, OLD.position, 'a result removed'); END;
 CREATE TRIGGER result_stale AFTER INSERT ON results
 WHEN NEW.reused_from IS NULL
-    AND json_extract(NEW.fields, '$.fence') <> (SELECT fence FROM jobs WHERE id = NEW.job_id)
+    AND json_extract(NEW.fields, '$.fence') <>
+        (SELECT fence FROM jobs WHERE id = NEW.job_id)
 BEGIN INSERT INTO faults VALUES (NEW.job_id, NEW.position, 'a stale write'); END;
 CREATE TRIGGER result_unheld AFTER INSERT ON results
 WHEN NEW.reused_from IS NULL AND (SELECT holder FROM jobs WHERE id = NEW.job_id) IS NULL
