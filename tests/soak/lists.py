@@ -116,7 +116,12 @@ def some_file(chance: Chance) -> bytes:
 def books() -> list[bytes]:
     rows: list[list[Any]] = [["company_name", "domain", "since"], ["Acme", "acme.com"]]
     rows += [["B", None, 3.5], ["C", "c.de", datetime.date(2020, 1, 1)], [None, True]]
-    cells = {(0, 0): "company_name", (1, 0): "Acme", (1, 2): 2.5, (3, 0): "B"}
+    cells: dict[tuple[int, int], str | float] = {
+        (0, 0): "company_name",
+        (1, 0): "Acme",
+        (1, 2): 2.5,
+        (3, 0): "B",
+    }
     lines = ods_row("company_name", "domain") + ods_row("Acme", "a.com", repeated=3)
     return [xlsx({"A": rows, "B": rows}, "B"), xlsb(cells), ods(lines), XLS]
 
@@ -314,7 +319,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     became, troubles = load_many(asked.inputs, asked.seed)
-    print(*troubles, sep="\n")
+    print(ascii("\n".join(troubles)).replace("\\n", "\n"))
     lines = [
         exactly("inputs", became.total(), asked.inputs),
         Line("  loaded with exact books", became["loaded"]),
