@@ -65,6 +65,10 @@ OPTIONS = Settings(
 DOLLARS = {"found": 0.5, "busy": 0.25, "no": 0.125}
 PASSING = {"busy", "refused", "silent"}
 ENDINGS = [*DOLLARS, "refused", "silent", "stop"]
+SECONDS = [0.0, 0.1, 1.0, 3.0]
+ENDED = st.lists(
+    st.tuples(st.sampled_from(ENDINGS), st.sampled_from(SECONDS)), max_size=6
+)
 
 
 @functools.cache
@@ -121,10 +125,10 @@ class Life:
     """A process that works on a job, and what it has asked; also the researcher."""
 
     name = "scripted"
-    fingerprint = "scripted"
 
-    def __init__(self, machine: Interleavings, number: int) -> None:
+    def __init__(self, machine: Interleavings, number: int, fingerprint: str) -> None:
         self.machine = machine
+        self.fingerprint = fingerprint
         self.store = MortalStore(machine.url)
         self.total = number
         self.stale = False  # another life has the job
@@ -197,12 +201,7 @@ class Interleavings(RuleBasedStateMachine):
 
     # What is done to them.
 
-    @rule(
-        endings=st.lists(
-            st.tuples(st.sampled_from(ENDINGS), st.sampled_from([0.0, 0.1, 1.0, 3.0])),
-            max_size=6,
-        )
-    )
+    @rule(endings=ENDED)
     def script(self, endings: list[tuple[str, float]]) -> None:
         self.endings.extend(endings)
 
@@ -211,14 +210,22 @@ class Interleavings(RuleBasedStateMachine):
         self.loop.run_until_complete(asyncio.sleep(seconds))
 
     @precondition(lambda self: not self.running)
-    @rule(number=st.integers(1, MOST), sample=st.integers(0, 3))
-    def start(self, number: int, sample: int) -> None:
+    @rule(
+        number=st.integers(1, MOST),
+        sample=st.integers(0, 3),
+        asked=st.sampled_from(["this", "that"]),
+        endings=ENDED,
+    )
+    def start(
+        self, number: int, sample: int, asked: str, endings: list[tuple[str, float]]
+    ) -> None:
+        self.endings.extend(endings)
         found = {
             result.position
-            for job in self.store.jobs()
-            for result in self.store.results(job.id, status="completed")
+            for job_id in {e.job_id for e in self.lives if e.fingerprint == asked}
+            for result in self.store.results(job_id, status="completed")
         }
-        life = Life(self, number)
+        life = Life(self, number, asked)
         life.engine = life.plan.engine(attended=True, sample=sample)
         self._begin(life)
         reused = self.notary.reused(life.job_id)
@@ -290,7 +297,7 @@ class Interleavings(RuleBasedStateMachine):
         old = self.life
         if old.store.dead:
             return
-        life = Life(self, old.total)
+        life = Life(self, old.total, old.fingerprint)
         life.plan = old.plan
         life.plan.researcher = life
         life.store = old.store
@@ -382,14 +389,14 @@ class Interleavings(RuleBasedStateMachine):
         self.endings.clear()
         self._finish()
         before = [*self.lives]
-        self.start(MOST, 0)
+        self.start(MOST, 0, "this", [])
         self._finish()
         ended = self.store.statuses(self.life.job_id)
         assert ended == dict.fromkeys(range(MOST), "completed")
         frame = _run_of(self.life.plan, self.life.engine).frame
         for place, key in enumerate(listed(MOST).keys):
             assert frame["tier"][place] == (self.edits.get(key, Edit()).tier or "B")
-        self.start(MOST, 0)
+        self.start(MOST, 0, "this", [])
         self._finish()
         assert not self.life.ended  # nobody was asked
         assert len(self.lives) == len(before) + 2
@@ -426,7 +433,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def _go_on_with_the_job(self) -> None:
         old = self.life
-        life = Life(self, old.total)
+        life = Life(self, old.total, old.fingerprint)
         life.engine = life.plan.engine_to_resume(old.job_id)
         self._begin(life)
 
