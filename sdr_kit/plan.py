@@ -116,17 +116,18 @@ class Plan:
         """
         self.store = open_store(self._where, self.settings)
         self.job_id = job_id
-        ended = self.store.statuses(job_id)
-        rows = tuple(row for row in self.accounts if row.position not in ended)
-        if not rows:
+        total = len(self.accounts)
+        if len(self.store.statuses(job_id)) == total:
             raise ValueError(
-                f"nothing is left to do in job {job_id}: all {len(ended):,} accounts "
-                "have ended"
+                f"nothing is left to do in job {job_id}: all {total:,} accounts have "
+                "ended"
             )
         self.fence = self.store.claim(job_id)
+        # Only now can the former holder store nothing more.
+        ended = self.store.statuses(job_id)
         _researchers[str(self.store), job_id] = self.researcher
         return Engine(
-            rows,
+            tuple(row for row in self.accounts if row.position not in ended),
             self.researcher,
             limit=self.limit,
             settings=self.settings,
@@ -177,7 +178,10 @@ class Plan:
             raise ValueError(so_far.budget.reason)
         self.fence = self.store.claim(self.job_id)
         self.store.reopen(self.job_id, chosen)
-        rows = [each for each in self.accounts if each.position in chosen]
+        ended = self.store.statuses(self.job_id)  # another process may have been at it
+        left = chosen - ended.keys()
+        rows = [each for each in self.accounts if each.position in left]
+        completed = sum(status == "completed" for status in ended.values())
         first = [each for each in rows if each.position in sample]
         others = [each for each in rows if each.position not in sample]
         return Engine(
@@ -190,9 +194,7 @@ class Plan:
             fence=self.fence,
             attended=True,
             sample=len(first),
-            so_far=so_far.reopened(
-                completed=len(statuses) - len(failed), failed=len(failed - chosen)
-            ),
+            so_far=so_far.reopened(completed=completed, failed=len(ended) - completed),
             tried=self.store.tried(self.job_id),
             spent=self.store.spent(self.job_id),
         )
