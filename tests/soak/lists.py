@@ -236,7 +236,7 @@ def check(source: Source) -> str:
     _check_books(accounts)
     if isinstance(source, pd.DataFrame):
         assert accounts.rows_read == len(source)
-    elif b'"' not in source and accounts.layout.endswith("separated by commas"):
+    elif b'"' not in source and accounts.layout == "Text in UTF-8, separated by commas":
         _check_lines(accounts, source)
     _ask_everything(accounts)
     return "loaded"
