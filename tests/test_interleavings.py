@@ -478,7 +478,7 @@ def _machine(examples: int, steps: int, *, same: bool) -> None:
 
 @pytest.mark.slow
 def test_the_books_balance_whatever_is_done_in_whatever_order() -> None:
-    _machine(20, 15, same=True)
+    _machine(30, 15, same=True)
 
 
 @pytest.mark.soak
