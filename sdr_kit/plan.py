@@ -135,9 +135,13 @@ class Plan:
             slots=self.limit,
             budget_usd=self.budget_usd,
         )
-        # The one who held it may have done some meanwhile.
+        # Only now can the former holder store nothing more.
         return self._engine_again(
-            self._wanted(chosen), limit=self.limit, so_far=so_far, sample=frozenset()
+            self._wanted(chosen),
+            again=True,
+            limit=self.limit,
+            so_far=so_far,
+            sample=frozenset(),
         )
 
     def _wanted(self, chosen: Set[int] | None) -> Set[int]:
@@ -186,14 +190,25 @@ class Plan:
         if not so_far.budget.allows(0):
             raise ValueError(so_far.budget.reason)
         self.fence = self.store.claim(self.job_id)
-        return self._engine_again(chosen, limit=limit, so_far=so_far, sample=sample)
+        return self._engine_again(
+            chosen, again=again, limit=limit, so_far=so_far, sample=sample
+        )
 
     def _engine_again(
-        self, chosen: Set[int], *, limit: int, so_far: Tally, sample: Set[int]
+        self,
+        chosen: Set[int],
+        *,
+        again: bool,
+        limit: int,
+        so_far: Tally,
+        sample: Set[int],
     ) -> Engine:
         """Gives what will run the chosen accounts of a job that this process holds."""
         store, job_id = self.store, self.job_id
         _researchers[str(store), job_id] = self.researcher
+        if not again:  # its former holder may have completed some until it was taken
+            ended = store.statuses(job_id)
+            chosen = {place for place in chosen if ended.get(place) != "completed"}
         found = store.found(job_id, chosen)
         store.reopen(job_id, chosen)
         rows = [each for each in self.accounts if each.position in chosen]

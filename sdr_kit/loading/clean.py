@@ -215,7 +215,7 @@ def _fill_groups(
 ) -> list[Note]:
     """Fills owner and industry down in a grouped report; notes where that is unsure."""
     totals = [at for at, why in table.no_data.items() if why == TOTAL]
-    lines = table.cells.iloc[totals].to_numpy().tolist()
+    lines = table.cells.iloc[totals].to_numpy(dtype=object).tolist()
     closed = {
         at: next(place for place, cell in enumerate(line) if cell.strip())
         for at, line in zip(totals, lines, strict=True)
