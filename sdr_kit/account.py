@@ -372,6 +372,16 @@ class Outcome:
             saved_usd=self.cost_usd if self.saved_usd is None else self.saved_usd,
         )
 
+    def after(self, attempts: Iterable[Attempt]) -> Outcome:
+        """Gives the same with what all attempts took, vain ones after it too."""
+        number, seconds = 0, 0.0
+        cost: float | None = None
+        for each in attempts:
+            number, seconds = number + 1, seconds + each.seconds
+            if each.usage is not None:
+                cost = sum_of_costs(cost, each.usage.cost_usd)
+        return replace(self, attempts=number, seconds=seconds, cost_usd=cost)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edit:

@@ -78,7 +78,12 @@ class MemoryStore:
             again, self._again[job_id] = self._again[job_id], {}
             ended = self._outcomes[job_id]
             left = {place: each for place, each in again.items() if place not in ended}
-            ended.update(left)
+            tried: dict[int, list[Attempt]] = {place: [] for place in left}
+            for each in self._attempts[job_id] if left else ():
+                if each.position in left:
+                    tried[each.position].append(each)
+            for place, outcome in left.items():
+                ended[place] = outcome.after(tried[place])
         return len(left)
 
     def past(self, job_id: int) -> Past:

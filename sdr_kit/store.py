@@ -72,6 +72,17 @@ _TAKE_OVER = sa.text("""
 """)
 
 
+# What was to be researched again and was not is as it was found, but for what it took.
+_STAND = sa.text(f"""
+    UPDATE results SET status = 'completed',
+        (attempts, seconds, account_cost_usd) = (
+            SELECT count(*), total(tried.seconds), sum(tried.cost_usd)
+            FROM attempts AS tried
+            WHERE tried.job_id = results.job_id AND tried.position = results.position)
+    WHERE job_id = :job AND status = '{AGAIN}'
+""")  # noqa: S608
+
+
 class Store:
     """Jobs, accounts, results and attempts in SQL.
 
@@ -297,8 +308,6 @@ class Store:
             How many accounts were to be researched again and were not: their earlier
             results stand.
         """
-        table, results = schema.results, schema.results.c
-        again = (results.job_id == job_id) & (results.status == AGAIN)
         end = _held(job_id, fence).values(
             state=state,
             reason=reason,
@@ -315,8 +324,7 @@ class Store:
                 return 0
             rows = [schema.sample_row(job_id, each) for each in samples]
             insert(connection, schema.samples, rows)
-            stand = table.update().where(again).values(status="completed")
-            return connection.execute(stand).rowcount
+            return connection.execute(_STAND, {"job": job_id}).rowcount
 
         return self._db.write(note, patient=patient)
 

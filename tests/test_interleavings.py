@@ -113,9 +113,8 @@ class MortalStore(Store):
 
         return record, close
 
-    def end_job(self, job_id: int, **how: Any) -> None:
-        if not self.dead:
-            super().end_job(job_id, **how)
+    def end_job(self, job_id: int, **how: Any) -> int:
+        return 0 if self.dead else super().end_job(job_id, **how)
 
     def beat(self, job_id: int, fence: int, **how: Any) -> bool:
         return self.dead or super().beat(job_id, fence, **how)
@@ -184,6 +183,7 @@ class Interleavings(RuleBasedStateMachine):
         self.endings: deque[tuple[str, float]] = deque()
         self.lives: list[Life] = []  # the last is the one that has the job
         self.edits: dict[str, Edit] = {}
+        self.again: set[tuple[int, int]] = set()  # asked about once more, on purpose
         self.robbed: set[int] = set()  # jobs with answers that nobody could store
 
     # What the lives ask.
@@ -197,7 +197,9 @@ class Interleavings(RuleBasedStateMachine):
         assert life.ended.get(position, "silent") in PASSING, "asked again"
         if not life.stale:
             assert position not in self.store.statuses(life.job_id), "paid twice"
-        assert position not in self.notary.reused(life.job_id), "paid by an earlier job"
+        if (life.job_id, position) not in self.again:
+            reused = self.notary.reused(life.job_id)
+            assert position not in reused, "paid by an earlier job"
 
     # What is done to them.
 
@@ -292,8 +294,8 @@ class Interleavings(RuleBasedStateMachine):
         self._go_on_with_the_job()
 
     @precondition(lambda self: self.lives and not self.running)
-    @rule(chosen=st.none() | st.sets(st.integers(0, MOST - 1)))
-    def retry(self, chosen: set[int] | None) -> None:
+    @rule(chosen=st.none() | st.sets(st.integers(0, MOST - 1)), again=st.booleans())
+    def retry(self, chosen: set[int] | None, *, again: bool) -> None:
         old = self.life
         if old.store.dead:
             return
@@ -303,12 +305,19 @@ class Interleavings(RuleBasedStateMachine):
         life.store = old.store
         if chosen is not None:
             done = self.store.statuses(old.job_id)
-            chosen &= {
-                place for place in range(old.total) if done.get(place) != "completed"
-            }
+            known = {place for place in chosen if done.get(place) == "completed"}
+            chosen &= set(range(old.total))
+            if again:
+                self.again |= {(old.job_id, place) for place in known}
+            else:
+                chosen -= known
         try:
             life.engine = life.plan.engine_for_retry(
-                chosen, limit=2, so_far=old.engine.tally, sample=old.engine.unasked
+                chosen,
+                again=again,
+                limit=2,
+                so_far=old.engine.tally,
+                sample=old.engine.unasked,
             )
         except ValueError:  # there is nothing to retry
             return
@@ -346,7 +355,7 @@ class Interleavings(RuleBasedStateMachine):
             assert (past.usage.cost_usd or 0.0) == sum(map(_cost, attempts))
             times = Counter(each.position for each in attempts)
             for result in results:
-                if result.reused:
+                if result.reused and (job.id, result.position) not in self.again:
                     assert not times[result.position]
                     continue
                 own = [each for each in attempts if each.position == result.position]

@@ -873,7 +873,10 @@ def test_what_is_found_stands_again_when_nothing_new_is_found(store: AnyStore) -
     record(store, job_id, outcomes=[failed(2)])
     stood = store.end_job(job_id, state="finished", reason=None, seconds=1.0)
     assert stood == 1
-    assert store.results(job_id) == [completed(0), failed(2)]
+    first, last = store.results(job_id)
+    assert (first.status, first.research) == ("completed", completed(0).research)
+    assert (first.attempts, first.seconds) == (0, 0.0)  # as many as are stored
+    assert last == failed(2)
 
 
 def test_what_was_tried_without_a_result_is_summed_up_by_account(

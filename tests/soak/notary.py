@@ -23,12 +23,12 @@ CREATE TRIGGER result AFTER INSERT ON results BEGIN
 END;
 CREATE TRIGGER result_again BEFORE INSERT ON results
 WHEN EXISTS (SELECT 1 FROM results
-    WHERE job_id = NEW.job_id AND position = NEW.position)
+    WHERE job_id = NEW.job_id AND position = NEW.position AND status <> 'again')
 BEGIN INSERT INTO faults VALUES (NEW.job_id, NEW.position, 'a second result'); END;
 CREATE TRIGGER result_lost BEFORE DELETE ON results WHEN OLD.status = 'completed'
 BEGIN INSERT INTO faults VALUES (OLD.job_id, OLD.position, 'a result removed'); END;
 CREATE TRIGGER result_stale AFTER INSERT ON results
-WHEN NEW.reused_from IS NULL
+WHEN NEW.reused_from IS NULL AND NEW.status = 'completed'
     AND json_extract(NEW.fields, '$.fence') <>
         (SELECT fence FROM jobs WHERE id = NEW.job_id)
 BEGIN INSERT INTO faults VALUES (NEW.job_id, NEW.position, 'a stale write'); END;
