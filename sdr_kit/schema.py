@@ -103,6 +103,8 @@ results = _of_account(
     sa.Column("reused_from", sa.Integer),  # the job it was paid for in
     sa.Column("saved_usd", sa.Float),  # what it cost there
 )
+AGAIN = "again"  # the status of what is completed and wanted once more
+ENDED = results.c.status != AGAIN
 samples = sa.Table(  # a run over time
     "samples",
     metadata,

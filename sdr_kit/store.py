@@ -17,73 +17,36 @@ a run keeps one open for its writes.
 
 from __future__ import annotations
 
-import json
 import os
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from sdr_kit import schema
-from sdr_kit.account import Account, Attempt, Edit, Outcome, Research, Status, Usage
+from sdr_kit.account import Attempt, Edit, Outcome, Research, Status
 from sdr_kit.database import (
-    Database,
     all_or_nothing,
     insert,
     listed,
     waiting_while_busy,
 )
 from sdr_kit.dates import now
-from sdr_kit.errors import JobHeldError, StoreError
-from sdr_kit.lease import FIRST_FENCE, LEASE_SECONDS, this_process
+from sdr_kit.errors import JobHeldError
+from sdr_kit.job_store import JobStore
+from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.memory_store import MemoryStore, Record
-from sdr_kit.progress import Progress, Sample
 from sdr_kit.settings import Settings
-from sdr_kit.stored_job import Past, StoredJob
-from sdr_kit.words import duration
 
-AGAIN = "again"  # the status of what is completed and wanted once more
-_ENDED = schema.results.c.status != AGAIN
 _PAID = sa.func.coalesce(
     schema.results.c.saved_usd,
     schema.results.c.account_cost_usd,
     schema.results.c.cost_usd,
 ).label("paid")
-# Of the columns beside max() SQLite takes those of the row that has it
-# (https://sqlite.org/lang_select.html#bareagg).
-_TAKE_OVER = sa.text("""
-    INSERT INTO results (
-        job_id, position, status, attempts, seconds, finished, fields, tier,
-        priority_score, evidence, found_at, found_by, reused_from, saved_usd)
-    SELECT :job, ours.position, 'completed', 0, 0, 0, found.fields, found.tier,
-        found.priority_score, found.evidence, max(found.found_at), found.found_by,
-        coalesce(found.reused_from, found.job_id),
-        coalesce(found.saved_usd, found.account_cost_usd, found.cost_usd)
-    FROM accounts AS ours
-    JOIN accounts AS theirs ON theirs.key = ours.key AND theirs.job_id <> ours.job_id
-    JOIN results AS found
-        ON found.job_id = theirs.job_id AND found.position = theirs.position
-    WHERE ours.job_id = :job AND found.status = 'completed'
-        AND found.found_by = :by AND found.found_at >= :since
-    GROUP BY ours.position
-""")
 
 
-# What was to be researched again and was not is as it was found, but for what it took.
-_STAND = sa.text(f"""
-    UPDATE results SET status = 'completed',
-        (attempts, seconds, account_cost_usd) = (
-            SELECT count(*), total(tried.seconds), sum(tried.cost_usd)
-            FROM attempts AS tried
-            WHERE tried.job_id = results.job_id AND tried.position = results.position)
-    WHERE job_id = :job AND status = '{AGAIN}'
-""")  # noqa: S608
-
-
-class Store:
+class Store(JobStore):
     """Jobs, accounts, results and attempts in SQL.
 
     Args:
@@ -97,325 +60,6 @@ class Store:
 
     durable = True
 
-    def __init__(self, url: str | None = None) -> None:
-        self._db = Database(url or Settings().database)
-
-    def __repr__(self) -> str:
-        return f"Store({self})"
-
-    def __str__(self) -> str:
-        return str(self._db)
-
-    def create_job(
-        self,
-        accounts: Sequence[Account],
-        *,
-        researcher: str,
-        concurrency: int,
-        synthetic: bool = False,
-        terms: str | None = None,
-        keys: Sequence[str] | None = None,
-        fingerprint: str | None = None,
-        reuse_since: str | None = None,
-        source: str = "",
-        layout: Sequence[tuple[str, str]] = (),
-        budget_usd: float | None = None,
-    ) -> int:
-        """Stores a new job with all its accounts and gives its number.
-
-        When the file was deleted meanwhile, it begins a new one. What earlier jobs have
-        found of the same companies by the same fingerprint is taken over, all in one
-        transaction: the newest of each company that is new enough.
-
-        Args:
-            accounts: The list.
-            researcher: What the researcher is called.
-            concurrency: How many at once, to begin with.
-            synthetic: Whether what it says is invented.
-            terms: Who answers, what is asked, and at which prices; None when nobody
-                knows.
-            keys: What identifies the company of each account; see
-                `sdr_kit.loading.names.account_key`. None takes nothing over.
-            fingerprint: Who answers and what is asked; None when nobody knows.
-            reuse_since: What was found before is too old (ISO 8601, UTC); None takes
-                nothing over.
-            source: What the list is called.
-            layout: Its other columns in their order, with their dtypes.
-            budget_usd: What the job may cost in all; None is no bound.
-        """
-        names: Sequence[str | None] = keys or [None] * len(accounts)
-        job = schema.jobs.insert().values(
-            created_at=now(),
-            researcher=researcher,
-            concurrency=concurrency,
-            total=len(accounts),
-            state="running",
-            synthetic=synthetic,
-            terms=terms,
-            source=source,
-            layout=json.dumps(layout),
-            budget_usd=budget_usd,
-            fence=FIRST_FENCE,
-            **_lease(),
-        )
-
-        def create(connection: sa.Connection) -> int:
-            self._db.upgrade(connection)
-            job_id = int(connection.execute(job).lastrowid)
-            insert(
-                connection,
-                schema.accounts,
-                [
-                    schema.account_row(job_id, account, key)
-                    for account, key in zip(accounts, names, strict=True)
-                ],
-            )
-            if fingerprint is not None and reuse_since is not None:
-                same = {"by": schema.short(fingerprint), "since": reuse_since}
-                connection.execute(_TAKE_OVER, {"job": job_id, **same})
-            return job_id
-
-        return self._db.write(create, anew=True)
-
-    def claim(self, job_id: int) -> int:
-        """Takes a job for this process, and gives the fence under which it may write.
-
-        Raises:
-            JobHeldError: Another one holds it, or this one already.
-            StoreError: There is no such job.
-        """
-        jobs = schema.jobs
-
-        def claim(connection: sa.Connection) -> int:
-            row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
-            if row is None:
-                raise StoreError(f"there is no job {job_id} in {self}")
-            lease = schema.job_of(row).lease
-            if not lease.free:
-                left = duration(max(lease.until - time.time(), 1.0))
-                raise JobHeldError(
-                    f"job {job_id} is being worked on by {lease.holder}; cancel it "
-                    "there, or wait until it has ended; if nothing more is heard of "
-                    f"it, the job is free in {left}"
-                )
-            taken = {"fence": lease.fence + 1, "state": "running", "reason": None}
-            change = jobs.update().where(jobs.c.id == job_id)
-            connection.execute(change.values(**taken, **_lease(), wanted=None))
-            return lease.fence + 1
-
-        return self._db.write(claim)
-
-    def beat(
-        self,
-        job_id: int,
-        fence: int,
-        *,
-        progress: Progress,
-        slot_seconds: float,
-        samples: Sequence[Sample],
-    ) -> bool:
-        """Renews the lease of a job, and notes how it is doing.
-
-        Args:
-            job_id: The job.
-            fence: Under which it was taken.
-            progress: How it is doing.
-            slot_seconds: Slots allowed × the seconds they were.
-            samples: The points of its chart since the last time.
-
-        Returns:
-            False when another process has taken the job; nothing is written then.
-        """
-        change = _held(job_id, fence).values(
-            **_lease(),
-            progress=json.dumps(asdict(progress)),
-            seconds=progress.seconds,
-            slot_seconds=slot_seconds,
-            budget_usd=progress.budget_usd,
-        )
-
-        def beat(connection: sa.Connection) -> bool:
-            if not connection.execute(change).rowcount:
-                return False
-            rows = [schema.sample_row(job_id, each) for each in samples]
-            insert(connection, schema.samples, rows)
-            return True
-
-        # The next one comes soon, and who leaves waits for this one.
-        return self._db.write(beat, patient=False)
-
-    def taken_by(self, job_id: int) -> str:
-        """Says who has taken a job over."""
-        holder = self.job(job_id).lease.holder
-        return (
-            f"Job {job_id} was taken over by {holder or 'another process'}, because "
-            "nothing was heard of this one; what is not stored is done there."
-        )
-
-    def steer(self, job_id: int, **wanted: object) -> None:
-        """Notes what the holder of a job shall do; it hears it within a second.
-
-        Args:
-            job_id: The job.
-            wanted: `limit`, `state` (`"running"`, `"paused"`, `"cancelled"`),
-                `budget_usd`.
-        """
-        jobs = schema.jobs
-
-        def steer(connection: sa.Connection) -> None:
-            row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
-            if row is None:
-                raise StoreError(f"there is no job {job_id} in {self}")
-            known = json.loads(row.wanted or "{}")
-            number = known.get("number", 0) + 1
-            change = jobs.update().where(jobs.c.id == job_id)
-            wish = json.dumps({**known, **wanted, "number": number})
-            connection.execute(change.values(wanted=wish))
-
-        self._db.write(steer)
-
-    def wanted(self, job_id: int) -> dict[str, Any]:
-        """Reads what the holder of a job shall do; `number` rises with each wish."""
-        query = sa.select(schema.jobs.c.wanted).where(schema.jobs.c.id == job_id)
-        row = next(iter(self._db.read(query)), None)
-        return {} if row is None else json.loads(row.wanted or "{}")
-
-    def end_job(
-        self,
-        job_id: int,
-        *,
-        state: str,
-        reason: str | None,
-        seconds: float,
-        slot_seconds: float = 0.0,
-        samples: Sequence[Sample] = (),
-        fence: int = FIRST_FENCE,
-        patient: bool = True,
-    ) -> int:
-        """Notes how a job ended and gives its lease back, if it is still held.
-
-        Args:
-            job_id: The job.
-            state: How it ended.
-            reason: Why it ended early; else None.
-            seconds: How long it has run.
-            slot_seconds: Slots allowed × the seconds they were.
-            samples: The points of its chart.
-            fence: Under which it was taken.
-            patient: Whether to wait for a busy database for longer than SQLite does.
-
-        Returns:
-            How many accounts were to be researched again and were not: their earlier
-            results stand.
-        """
-        end = _held(job_id, fence).values(
-            state=state,
-            reason=reason,
-            seconds=seconds,
-            slot_seconds=slot_seconds,
-            progress=None,
-            holder=None,
-            lease_until=None,
-            wanted=None,
-        )
-
-        def note(connection: sa.Connection) -> int:
-            if not connection.execute(end).rowcount:
-                return 0
-            rows = [schema.sample_row(job_id, each) for each in samples]
-            insert(connection, schema.samples, rows)
-            return connection.execute(_STAND, {"job": job_id}).rowcount
-
-        return self._db.write(note, patient=patient)
-
-    def job(self, job_id: int) -> StoredJob:
-        """Reads a job.
-
-        Raises:
-            StoreError: There is no such job.
-        """
-        found = self._jobs(schema.jobs.c.id == job_id)
-        if not found:
-            raise StoreError(f"there is no job {job_id} in {self}")
-        return found[0]
-
-    def jobs(self) -> list[StoredJob]:
-        """Reads all jobs, the newest first."""
-        return self._jobs(sa.true())
-
-    def _jobs(self, which: sa.ColumnElement[bool]) -> list[StoredJob]:
-        query = schema.jobs.select().where(which).order_by(schema.jobs.c.id.desc())
-        return [schema.job_of(row) for row in self._db.read(query)]
-
-    def accounts(self, job_id: int) -> list[Account]:
-        """Reads the list of a job, in its order."""
-        table = schema.accounts
-        query = table.select().where(table.c.job_id == job_id)
-        rows = self._db.read(query.order_by(table.c.position))
-        return [schema.account_of(row) for row in rows]
-
-    def past(self, job_id: int) -> Past:
-        """Reads what a job has come to so far."""
-        ended, tried, jobs = schema.results.c, schema.attempts.c, schema.jobs.c
-        samples = schema.samples
-        (books,) = self._db.read(
-            sa.select(
-                _count(ended.status == "completed").label("completed"),
-                _count(ended.status == "failed").label("failed"),
-                _count(ended.reused_from.is_not(None)).label("reused"),
-                _sum(ended.saved_usd).label("saved_usd"),
-            ).where(ended.job_id == job_id, _ENDED)
-        )
-        (calls,) = self._db.read(
-            sa.select(
-                _sum(tried.seconds).label("work_seconds"),
-                sa.func.max(tried.started + tried.seconds).label("ended"),
-                _count(tried.number > 1).label("retries"),
-                _count(tried.cost_usd.is_not(None)).label("priced_calls"),
-                *(_sum(tried[each.name]).label(each.name) for each in fields(Usage)),
-            ).where(tried.job_id == job_id)
-        )
-        clock = sa.select(jobs.seconds, jobs.slot_seconds).where(jobs.id == job_id)
-        (times,) = self._db.read(clock)
-        # A process that died has noted its last attempts, perhaps not their time.
-        seconds = max(times.seconds or 0.0, calls.ended or 0.0)
-        chart = samples.select().where(samples.c.job_id == job_id)
-        return Past(
-            **books._mapping,
-            work_seconds=calls.work_seconds,
-            retries=calls.retries,
-            priced_calls=calls.priced_calls,
-            usage=Usage(
-                **{each.name: getattr(calls, each.name) for each in fields(Usage)}
-            ),
-            seconds=seconds,
-            slot_seconds=times.slot_seconds or 0.0,
-            samples=[
-                schema.sample_of(row)
-                for row in self._db.read(chart.order_by(samples.c.seconds))
-            ],
-        )
-
-    def delete_job(self, job_id: int) -> None:
-        """Removes a job and all that belongs to it; what others took over stays.
-
-        Raises:
-            JobHeldError: A process works on it.
-            StoreError: There is no such job.
-        """
-        fence = self.claim(job_id)  # nobody else works on it then
-        belongings = (schema.results, schema.attempts, schema.samples, schema.accounts)
-
-        def delete(connection: sa.Connection) -> None:
-            for table in belongings:
-                connection.execute(table.delete().where(table.c.job_id == job_id))
-            job = schema.jobs
-            connection.execute(
-                job.delete().where(job.c.id == job_id, job.c.fence == fence)
-            )
-
-        self._db.write(delete)
-
     def reopen(self, job_id: int, positions: Iterable[int]) -> None:
         """Makes accounts that have ended pending again, all in one transaction.
 
@@ -427,7 +71,7 @@ class Store:
 
         def reopen(connection: sa.Connection) -> None:
             connection.execute(table.delete().where(chosen, results.status == "failed"))
-            connection.execute(table.update().where(chosen).values(status=AGAIN))
+            connection.execute(table.update().where(chosen).values(status=schema.AGAIN))
 
         self._db.write(reopen)
 
@@ -522,7 +166,7 @@ class Store:
             limit: At most so many.
         """
         table = schema.results.c
-        query = sa.select(schema.results).where(table.job_id == job_id, _ENDED)
+        query = sa.select(schema.results).where(table.job_id == job_id, schema.ENDED)
         query = query.where(table.position >= first).order_by(table.position)
         if last is not None:
             query = query.where(table.position <= last)
@@ -540,7 +184,7 @@ class Store:
         same = sa.select(schema.jobs.c.id).where(schema.jobs.c.terms == terms)
         table = schema.results.c
         query = sa.select(schema.results).where(table.job_id.in_(same))
-        query = query.where(table.reused_from.is_(None), _ENDED)
+        query = query.where(table.reused_from.is_(None), schema.ENDED)
         query = query.order_by(table.job_id.desc(), table.finished.desc()).limit(limit)
         return [schema.outcome_of(row) for row in self._db.read(query)]
 
@@ -549,7 +193,9 @@ class Store:
         table = schema.results.c
         query = sa.select(table.position, table.saved_usd)
         rows = self._db.read(
-            query.where(table.job_id == job_id, table.reused_from.is_not(None), _ENDED)
+            query.where(
+                table.job_id == job_id, table.reused_from.is_not(None), schema.ENDED
+            )
         )
         return {row.position: row.saved_usd for row in rows}
 
@@ -579,7 +225,7 @@ class Store:
         """Reads which accounts have ended, and how, by position."""
         table = schema.results.c
         query = sa.select(table.position, table.status)
-        query = query.where(table.job_id == job_id, _ENDED)
+        query = query.where(table.job_id == job_id, schema.ENDED)
         return {row.position: row.status for row in self._db.read(query)}
 
     def found(self, job_id: int, positions: Iterable[int]) -> dict[int, Research]:
@@ -690,30 +336,11 @@ def open_store(store: AnyStore | str | None, settings: Settings) -> AnyStore:
     return MemoryStore() if store == "memory" else Store(store)
 
 
-def _lease() -> dict[str, Any]:
-    until = time.time() + LEASE_SECONDS
-    return {"holder": this_process().written(), "lease_until": until}
-
-
-def _held(job_id: int, fence: int) -> sa.Update:
-    """Changes a job, if it is still held under this fence."""
-    jobs = schema.jobs
-    return jobs.update().where(jobs.c.id == job_id, jobs.c.fence == fence)
-
-
-def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.count().filter(condition)
-
-
-def _sum(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    return sa.func.coalesce(sa.func.sum(column), 0)
-
-
 def _of_the_unfinished(job_id: int, *sums: sa.Label[Any]) -> sa.Select[Any]:
     """Sums over the attempts of each account that has no result."""
     tried, ended = schema.attempts.c, schema.results.c
     result = sa.select(ended.position).where(
-        ended.job_id == tried.job_id, ended.position == tried.position, _ENDED
+        ended.job_id == tried.job_id, ended.position == tried.position, schema.ENDED
     )
     return (
         sa.select(tried.position, *sums)
