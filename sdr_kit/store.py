@@ -192,11 +192,8 @@ class Store(JobStore):
         """Reads which accounts earlier jobs have paid for, and what, by position."""
         table = schema.results.c
         query = sa.select(table.position, table.saved_usd)
-        rows = self._db.read(
-            query.where(
-                table.job_id == job_id, table.reused_from.is_not(None), schema.ENDED
-            )
-        )
+        query = query.where(table.job_id == job_id, table.reused_from.is_not(None))
+        rows = self._db.read(query.where(schema.ENDED))
         return {row.position: row.saved_usd for row in rows}
 
     def fresh(

@@ -287,7 +287,7 @@ def _end(writer: asyncio.StreamWriter, *, at_once: bool) -> None:
 
 def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets a lease last for 0.6 s, and be renewed in proportion."""
-    monkeypatch.setattr("sdr_kit.store.LEASE_SECONDS", 0.6)
+    monkeypatch.setattr("sdr_kit.job_store.LEASE_SECONDS", 0.6)
     monkeypatch.setattr("sdr_kit.keeper.BEAT_SECONDS", 0.1)
     monkeypatch.setattr("sdr_kit.keeper.LOOK_SECONDS", 0.05)
 

@@ -65,8 +65,10 @@ def failed(job: sdr_kit.Job) -> str:
 
 def waits(lock: str, seconds: float) -> None:
     job, paid = started(1_500, 0.002)
+    job.pause()  # until the other process has begun
     with lock_held(lock):
         before = job.progress.completed
+        job.resume()
         time.sleep(seconds)
         now = job.progress
         assert now.completed <= before + 200  # what was on its way when it was taken
@@ -107,7 +109,9 @@ def test_a_lock_held_for_ever_ends_the_run_with_one_message_and_it_can_go_on(
     impatient(monkeypatch, patience=1.0)
     short_lease(monkeypatch)
     job, paid = started(1_500, 0.002)
+    job.pause()  # until the other process has begun
     with lock_held(lock), pytest.raises(StoreError) as caught:
+        job.resume()
         job.wait(20)
     said = str(caught.value)
     assert str(FILE.absolute()) in said
@@ -158,7 +162,7 @@ def test_a_full_disk_ends_the_run_with_one_message_and_it_can_go_on() -> None:
 
 
 def test_a_quota_ends_the_run_with_one_message_and_it_can_go_on() -> None:
-    job, paid = started(1_500, 0.002)
+    job, paid = started(1_500, 0.01)
     with quota(FILE.stat().st_size + 16_384):
         said = failed(job)
     assert str(FILE.absolute()) in said

@@ -56,7 +56,7 @@ def work(url: str, address: str, life: int, accounts: int) -> str | None:
 def fight(url: str, address: str, life: int, lease: float) -> None:
     """Works on the job whenever it can be had, until nothing is left to do."""
     patch = pytest.MonkeyPatch()
-    patch.setattr("sdr_kit.store.LEASE_SECONDS", lease)
+    patch.setattr("sdr_kit.job_store.LEASE_SECONDS", lease)
     patch.setattr("sdr_kit.keeper.BEAT_SECONDS", lease / 5)
     patch.setattr("sdr_kit.keeper.LOOK_SECONDS", lease / 10)
     while True:
