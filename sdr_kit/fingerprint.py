@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 MAX_FUNCTIONS = 50  # that call one another; more are no cell
-_LIBRARY = os.path.dirname(os.__file__) + os.sep
+# This package too, which may be installed as a link to its folder.
+_LIBRARIES = tuple(os.path.dirname(file) + os.sep for file in (os.__file__, __file__))
 _INSTALLED = ("site-packages", "dist-packages")
 _CONSTANTS = (str, bytes, int, float, complex, bool, type(None), type(...))
 
@@ -184,4 +185,4 @@ def _is_of_python(file: str | None) -> bool:
         return False
     if file in ("built-in", "frozen") or file.startswith("<frozen "):
         return True
-    return file.startswith(_LIBRARY) or any(part in file for part in _INSTALLED)
+    return file.startswith(_LIBRARIES) or any(part in file for part in _INSTALLED)
