@@ -234,16 +234,30 @@ class JobStore:
             known = json.loads(row.wanted or "{}")
             number = known.get("number", 0) + 1
             change = jobs.update().where(jobs.c.id == job_id)
-            wish = json.dumps({**known, **wanted, "number": number})
+            new = {name: [number, value] for name, value in wanted.items()}
+            wish = json.dumps({**known, **new, "number": number})
             connection.execute(change.values(wanted=wish))
 
         self._db.write(steer)
 
-    def wanted(self, job_id: int) -> dict[str, Any]:
-        """Reads what the holder of a job shall do; `number` rises with each wish."""
+    def wanted(self, job_id: int, *, since: int = 0) -> tuple[int, dict[str, Any]]:
+        """Reads what the holder of a job shall do.
+
+        Args:
+            job_id: The job.
+            since: The number of the last wish that was heard. What was wanted before
+                is left out: since then somebody may have decided otherwise.
+
+        Returns:
+            The number of the newest wish, which rises with each, and what is wanted.
+        """
         query = sa.select(schema.jobs.c.wanted).where(schema.jobs.c.id == job_id)
         row = next(iter(self._db.read(query)), None)
-        return {} if row is None else json.loads(row.wanted or "{}")
+        known = {} if row is None else json.loads(row.wanted or "{}")
+        newest = known.pop("number", since)
+        return newest, {
+            name: value for name, (number, value) in known.items() if number > since
+        }
 
     def end_job(
         self,

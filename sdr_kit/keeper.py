@@ -110,12 +110,10 @@ class Keeper:
 
     def _listen(self) -> bool:
         """Whether there was something new to hear."""
-        wanted = self._store.wanted(self._job_id)
-        if wanted.get("number", 0) <= self._heard:
-            return False
-        self._heard = wanted["number"]
-        self._obey(wanted)
-        return True
+        self._heard, wanted = self._store.wanted(self._job_id, since=self._heard)
+        if wanted:
+            self._obey(wanted)
+        return bool(wanted)
 
     def _beat(self) -> bool:
         now = self._snapshot()

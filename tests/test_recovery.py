@@ -147,6 +147,24 @@ def test_others_steer_a_job_through_its_row() -> None:
     assert store.job(job.id).state == "cancelled"
 
 
+def test_a_wish_is_obeyed_once() -> None:
+    """What was decided here since then is not undone by the next wish."""
+    job = sdr_kit.start(made_up(2_000), Counting(0.02), store=DATABASE, concurrency=2)
+    store = Store(DATABASE)
+    store.steer(job.id, state="paused", limit=7)
+    until(lambda: job.progress.state == "paused" and job.progress.limit == 7)
+    job.resume()
+    job.concurrency = 3
+    until(lambda: job.progress.state == "running" and job.progress.limit == 3)
+    store.steer(job.id, budget_usd=900.0)
+    until(lambda: job.progress.budget_usd == 900.0)
+    assert (job.progress.state, job.progress.limit) == ("running", 3)
+    store.steer(job.id, state="paused")  # the same once more is a wish of its own
+    until(lambda: job.progress.state == "paused")
+    job.cancel()
+    job.wait(30)
+
+
 def test_who_has_lost_its_lease_writes_nothing_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
