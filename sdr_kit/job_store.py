@@ -22,7 +22,7 @@ from sdr_kit.database import (
 )
 from sdr_kit.dates import now
 from sdr_kit.errors import JobHeldError, StoreError
-from sdr_kit.lease import FIRST_FENCE, LEASE_SECONDS, this_process
+from sdr_kit.lease import FIRST_FENCE, LEASE_SECONDS, Lease, this_process
 from sdr_kit.progress import Progress, Sample
 from sdr_kit.settings import Settings
 from sdr_kit.stored_job import Past, StoredJob
@@ -149,26 +149,36 @@ class JobStore:
             JobHeldError: Another one holds it, or this one already.
             StoreError: There is no such job.
         """
-        jobs = schema.jobs
 
         def claim(connection: sa.Connection) -> int:
-            row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
-            if row is None:
-                raise StoreError(f"there is no job {job_id} in {self}")
-            lease = schema.job_of(row).lease
-            if not lease.free:
-                left = duration(max(lease.until - time.time(), 1.0))
-                raise JobHeldError(
-                    f"job {job_id} is being worked on by {lease.holder}; cancel it "
-                    "there, or wait until it has ended; if nothing more is heard of "
-                    f"it, the job is free in {left}"
-                )
-            taken = {"fence": lease.fence + 1, "state": "running", "reason": None}
-            change = jobs.update().where(jobs.c.id == job_id)
+            fence = self._free_lease(connection, job_id).fence + 1
+            taken = {"fence": fence, "state": "running", "reason": None}
+            change = schema.jobs.update().where(schema.jobs.c.id == job_id)
             connection.execute(change.values(**taken, **_lease(), wanted=None))
-            return lease.fence + 1
+            return fence
 
         return self._db.write(claim)
+
+    def _free_lease(self, connection: sa.Connection, job_id: int) -> Lease:
+        """Reads the lease of a job that may be taken.
+
+        Raises:
+            JobHeldError: Another process works on it.
+            StoreError: There is no such job.
+        """
+        jobs = schema.jobs
+        row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
+        if row is None:
+            raise StoreError(f"there is no job {job_id} in {self}")
+        lease = schema.job_of(row).lease
+        if not lease.free:
+            left = duration(max(lease.until - time.time(), 1.0))
+            raise JobHeldError(
+                f"job {job_id} is being worked on by {lease.holder}; cancel it there, "
+                "or wait until it has ended; if nothing more is heard of it, the job "
+                f"is free in {left}"
+            )
+        return lease
 
     def beat(
         self,
@@ -382,16 +392,13 @@ class JobStore:
             JobHeldError: A process works on it.
             StoreError: There is no such job.
         """
-        fence = self.claim(job_id)  # nobody else works on it then
         belongings = (schema.results, schema.attempts, schema.samples, schema.accounts)
 
         def delete(connection: sa.Connection) -> None:
+            self._free_lease(connection, job_id)
             for table in belongings:
                 connection.execute(table.delete().where(table.c.job_id == job_id))
-            job = schema.jobs
-            connection.execute(
-                job.delete().where(job.c.id == job_id, job.c.fence == fence)
-            )
+            connection.execute(schema.jobs.delete().where(schema.jobs.c.id == job_id))
 
         self._db.write(delete)
 

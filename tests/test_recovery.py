@@ -225,6 +225,21 @@ def test_a_deleted_job_is_gone_and_what_was_taken_over_of_it_stays() -> None:
     assert third.job_id == 3
 
 
+def test_a_job_is_deleted_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Store):
+        """One that somebody overtakes when it has taken the job."""
+
+        def claim(self, job_id: int) -> int:
+            fence = super().claim(job_id)
+            monkeypatch.setattr(Lease, "free", property(lambda _: True))
+            return max(fence, Store(DATABASE).claim(job_id) - 1)
+
+    sdr_kit.start(made_up(3), Counting(), store=DATABASE).wait(30)
+    store = Slow(DATABASE)
+    store.delete_job(1)
+    assert (store.jobs(), store.accounts(1), store.statuses(1)) == ([], [], {})
+
+
 def test_the_list_of_jobs_has_its_columns_also_when_it_is_empty() -> None:
     empty = sdr_kit.jobs(DATABASE)
     assert list(empty.columns) == list(JOBS)
