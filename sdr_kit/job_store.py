@@ -364,10 +364,14 @@ class JobStore:
                 *(_sum(tried[each.name]).label(each.name) for each in fields(Usage)),
             ).where(tried.job_id == job_id)
         )
-        clock = sa.select(jobs.seconds, jobs.slot_seconds).where(jobs.id == job_id)
-        (times,) = self._db.read(clock)
+        clock = sa.select(jobs.seconds, jobs.slot_seconds, jobs.concurrency)
+        (times,) = self._db.read(clock.where(jobs.id == job_id))
         # A process that died has noted its last attempts, perhaps not their time.
-        seconds = max(times.seconds or 0.0, calls.ended or 0.0)
+        noted = times.seconds or 0.0
+        seconds = max(noted, calls.ended or 0.0)
+        slot_seconds = (times.slot_seconds or 0.0) + times.concurrency * (
+            seconds - noted
+        )
         chart = samples.select().where(samples.c.job_id == job_id)
         return Past(
             **books._mapping,
@@ -378,7 +382,7 @@ class JobStore:
                 **{each.name: getattr(calls, each.name) for each in fields(Usage)}
             ),
             seconds=seconds,
-            slot_seconds=times.slot_seconds or 0.0,
+            slot_seconds=slot_seconds,
             samples=[
                 schema.sample_of(row)
                 for row in self._db.read(chart.order_by(samples.c.seconds))
