@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -96,11 +97,14 @@ class Keeper:
 
     def _keep(self) -> None:
         beats = int(BEAT_SECONDS / LOOK_SECONDS)
-        turn, heard = 0, False
+        turn, heard, looked = 0, False, time.time()
         while not self._leaving.wait(LOOK_SECONDS):
             turn += 1
+            # Who has slept for so long may have lost the job, and should ask first.
+            slept = time.time() - looked > BEAT_SECONDS
+            looked = time.time()
             try:
-                due = heard or turn % beats == 0
+                due = heard or slept or turn % beats == 0
                 heard = self._listen()
                 if due and not self._beat():
                     self._lost(self._store.taken_by(self._job_id))
