@@ -165,6 +165,14 @@ def test_a_wish_is_obeyed_once() -> None:
     job.wait(30)
 
 
+def test_what_was_wanted_of_a_job_that_had_ended_is_not_obeyed_later() -> None:
+    job = sdr_kit.start(made_up(3), Counting(), store=DATABASE)
+    job.wait(30)
+    Store(DATABASE).steer(job.id, state="cancelled")
+    again = sdr_kit.resume(job.id, Counting(0.5), DATABASE, positions=[0, 1])
+    assert again.wait(30).summary.stopped is None
+
+
 def test_who_has_lost_its_lease_writes_nothing_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -19,6 +19,7 @@ import sdr_kit
 from sdr_kit import Account, Permanent, Research, Settings
 from sdr_kit.account import Evidence
 from sdr_kit.batch import Run
+from sdr_kit.dates import days_ago
 from sdr_kit.fingerprint import fingerprint_of
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.store import AnyStore, Store
@@ -118,9 +119,11 @@ async def test_another_researcher_is_another_answer(
     store: AnyStore, other: str | None
 ) -> None:
     await process(Counting(), store)
+    calls = []
     for _ in range(2):
         await process(counting := Counting(other), store, 3)
-    assert len(counting.calls) == (0 if other else 3)
+        calls.append(len(counting.calls))
+    assert calls == [3, 0 if other else 3]
 
 
 @pytest.mark.anyio
@@ -142,14 +145,29 @@ async def test_what_is_reused_of_a_reuse_is_that_of_the_first(store: AnyStore) -
 
 
 @pytest.mark.anyio
+async def test_what_is_reused_when_the_first_is_deleted_is_still_the_first_s() -> None:
+    store = Store("sqlite:///reuse.db")
+    await process(counting := Counting(), store)
+    await process(counting, store)
+    store.delete_job(1)
+    third = await process(counting, store)
+    assert len(counting.calls) == 6
+    (found,) = {(e.reused_from, e.saved_usd) for e in store.results(third.job_id)}
+    assert found == (1, 0.01)
+
+
+@pytest.mark.anyio
 async def test_what_is_older_than_the_days_is_researched_again() -> None:
     store = Store("sqlite:///reuse.db")
     await process(counting := Counting(), store)
     with sqlite3.connect(str(store)) as db:
         db.execute("UPDATE results SET found_at = '2020-01-01T00:00:00.000+00:00'")
     db.close()
+    asked = {"fingerprint": "a|model|brief", "since": days_ago(60)}
+    assert store.fresh(made_up(6).keys, **asked) == {}
     await process(counting, store)
     assert len(counting.calls) == 12
+    assert len(store.fresh(made_up(6).keys, **asked)) == 6
 
 
 @pytest.mark.anyio
