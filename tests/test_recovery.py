@@ -76,6 +76,34 @@ def test_a_cancelled_job_goes_on_where_it_stopped() -> None:
     assert seconds[0] < before.seconds  # the chart is that of the whole job
 
 
+def test_a_job_that_its_budget_has_stopped_goes_on_within_a_higher_one() -> None:
+    counting = Counting()
+    job = sdr_kit.start(made_up(40), counting, store=DATABASE, budget_usd=5.0)
+    assert job.wait(30).summary.cost_usd == 5.0
+    same = sdr_kit.resume(job.id, counting, DATABASE).wait(30)
+    assert (same.summary.cost_usd, len(counting.calls)) == (5.0, 10)
+    more = sdr_kit.resume(job.id, counting, DATABASE, budget_usd=7.0).wait(30)
+    assert (more.summary.cost_usd, len(counting.calls)) == (7.0, 14)
+
+
+def test_what_others_complete_before_a_retry_has_the_job_is_not_asked_again() -> None:
+    class Late(Store):
+        """One that somebody overtakes when it is about to take the job."""
+
+        def claim(self, job_id: int) -> int:
+            sdr_kit.resume(job_id, counting, DATABASE).wait(30)
+            return super().claim(job_id)
+
+    counting = Counting(0.01)
+    job = sdr_kit.start(made_up(20), counting, store=Late(DATABASE), concurrency=2)
+    until(lambda: len(counting.calls) > 5)
+    job.cancel()
+    job.wait(30)
+    run = job.retry(job.unfinished()).wait(30)
+    assert run.summary.completed == 20
+    assert len(counting.calls) <= 22  # two were in flight when it was cancelled
+
+
 def test_the_list_of_a_job_is_what_it_was() -> None:
     frame = pd.DataFrame(
         {
