@@ -217,6 +217,11 @@ class Engine:
         )
 
     @property
+    def limit(self) -> int:
+        """How many accounts may run at once, whoever has said so."""
+        return self._gate.limit
+
+    @property
     def unasked(self) -> frozenset[int]:
         """Positions of the sample, until the run has asked whether to go on."""
         return frozenset(each.position for each in self._accounts if self._others)
