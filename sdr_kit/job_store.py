@@ -220,11 +220,15 @@ class JobStore:
         return self._db.write(beat, patient=False)
 
     def taken_by(self, job_id: int) -> str:
-        """Says who has taken a job over."""
-        holder = self.job(job_id).lease.holder
+        """Says who has taken a job over, or that it is no more."""
+        why = "because nothing was heard of this one"
+        found = self._jobs(schema.jobs.c.id == job_id)
+        if not found:
+            return f"Job {job_id} was deleted by another process, {why}."
+        holder = found[0].lease.holder or "another process"
         return (
-            f"Job {job_id} was taken over by {holder or 'another process'}, because "
-            "nothing was heard of this one; what is not stored is done there."
+            f"Job {job_id} was taken over by {holder}, {why}; what is not stored is "
+            "done there."
         )
 
     def steer(self, job_id: int, **wanted: object) -> None:

@@ -228,6 +228,17 @@ def test_a_holder_without_anything_to_write_notices_it_too(
     assert "taken over" in str(job.wait(30).summary.stopped)
 
 
+@pytest.mark.parametrize("seconds", [0.02, 60])
+def test_who_has_slept_while_its_job_was_deleted_stops(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    job = sdr_kit.start(made_up(2_000), Counting(seconds), store=DATABASE)
+    until(lambda: job.progress.running > 0)
+    monkeypatch.setattr(Lease, "free", property(lambda _: True))
+    Store(DATABASE).delete_job(job.id)
+    assert "was deleted by another process" in str(job.wait(30).summary.stopped)
+
+
 def test_a_lease_is_free_when_it_has_run_out_or_its_process_is_gone() -> None:
     me = this_process()
     later = time.time() + 60
