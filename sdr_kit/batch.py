@@ -212,7 +212,7 @@ def start(
         refresh=refresh,
     )
     engine = plan.engine(attended=True, sample=sample or 0)
-    return Job(engine, plan, limit=plan.limit)
+    return Job(engine, plan)
 
 
 class Job(JobResults):
@@ -223,11 +223,11 @@ class Job(JobResults):
     `cancel`, `retry`, another `concurrency`) is done to the job as it runs now.
     """
 
-    def __init__(self, engine: Engine, plan: Plan, *, limit: int) -> None:
+    def __init__(self, engine: Engine, plan: Plan) -> None:
         super().__init__(plan.accounts, plan.store, plan.job_id, _asked(plan))
         self._engine = engine
         self._plan = plan
-        self._limit = limit
+        self._limit: int | None = None  # asked for, and not yet told to the engine
         self._next: Job | None = None  # where the job went on
         self._ended: Future[Run] = Future()
         self._loop: asyncio.AbstractEventLoop
@@ -249,14 +249,22 @@ class Job(JobResults):
             ValueError: Set to anything but a whole number from 1 to
                 `MAX_CONCURRENCY`.
         """
-        return self._newest._limit
+        newest = self._newest
+        asked = newest._limit
+        return newest._engine.limit if asked is None else asked
 
     @concurrency.setter
     def concurrency(self, concurrency: int) -> None:
         limit = self._plan.settings.check_concurrency(concurrency)
         newest = self._newest
         newest._limit = limit
-        newest._tell(lambda engine: engine.resize(limit))
+
+        def resize(engine: Engine) -> None:
+            engine.resize(limit)
+            if newest._limit == limit:
+                newest._limit = None
+
+        newest._tell(resize)
 
     @property
     def budget_usd(self) -> float | None:
@@ -385,11 +393,11 @@ class Job(JobResults):
             engine = self._plan.engine_for_retry(
                 positions,
                 again=again,
-                limit=newest._limit,
+                limit=newest.concurrency,
                 so_far=newest._engine.tally,
                 sample=newest._engine.unasked,
             )
-            newest._next = Job(engine, self._plan, limit=newest._limit)
+            newest._next = Job(engine, self._plan)
             return newest._next
 
     def wait(self, timeout: float | None = None) -> Run:

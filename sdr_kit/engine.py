@@ -217,6 +217,11 @@ class Engine:
         )
 
     @property
+    def limit(self) -> int:
+        """How many accounts may run at once, whoever has said so."""
+        return self._gate.limit
+
+    @property
     def unasked(self) -> frozenset[int]:
         """Positions of the sample, until the run has asked whether to go on."""
         return frozenset(each.position for each in self._accounts if self._others)
@@ -717,14 +722,14 @@ class Engine:
         seconds = self.tally.seconds = self._ended_at - self._began
         logger.info("%s job=%d seconds=%.1f", state, self._job_id, seconds)
         try:
-            stand = await self._writer.end_job(
+            stand, reused = await self._writer.end_job(
                 state=state,
                 reason=reason,
                 seconds=seconds,
                 slot_seconds=self.tally.slots.slot_seconds(seconds),
                 samples=self.tally.history.samples,
             )
-            self.tally.stood(stand)
+            self.tally.stood(stand, reused)
         except StoreError:
             if state != "crashed":  # else that is the error to be seen
                 raise

@@ -22,7 +22,7 @@ from sdr_kit.database import (
 )
 from sdr_kit.dates import now
 from sdr_kit.errors import JobHeldError, StoreError
-from sdr_kit.lease import FIRST_FENCE, LEASE_SECONDS, this_process
+from sdr_kit.lease import FIRST_FENCE, LEASE_SECONDS, Lease, this_process
 from sdr_kit.progress import Progress, Sample
 from sdr_kit.settings import Settings
 from sdr_kit.stored_job import Past, StoredJob
@@ -149,26 +149,36 @@ class JobStore:
             JobHeldError: Another one holds it, or this one already.
             StoreError: There is no such job.
         """
-        jobs = schema.jobs
 
         def claim(connection: sa.Connection) -> int:
-            row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
-            if row is None:
-                raise StoreError(f"there is no job {job_id} in {self}")
-            lease = schema.job_of(row).lease
-            if not lease.free:
-                left = duration(max(lease.until - time.time(), 1.0))
-                raise JobHeldError(
-                    f"job {job_id} is being worked on by {lease.holder}; cancel it "
-                    "there, or wait until it has ended; if nothing more is heard of "
-                    f"it, the job is free in {left}"
-                )
-            taken = {"fence": lease.fence + 1, "state": "running", "reason": None}
-            change = jobs.update().where(jobs.c.id == job_id)
+            fence = self._free_lease(connection, job_id).fence + 1
+            taken = {"fence": fence, "state": "running", "reason": None}
+            change = schema.jobs.update().where(schema.jobs.c.id == job_id)
             connection.execute(change.values(**taken, **_lease(), wanted=None))
-            return lease.fence + 1
+            return fence
 
         return self._db.write(claim)
+
+    def _free_lease(self, connection: sa.Connection, job_id: int) -> Lease:
+        """Reads the lease of a job that may be taken.
+
+        Raises:
+            JobHeldError: Another process works on it.
+            StoreError: There is no such job.
+        """
+        jobs = schema.jobs
+        row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
+        if row is None:
+            raise StoreError(f"there is no job {job_id} in {self}")
+        lease = schema.job_of(row).lease
+        if not lease.free:
+            left = duration(max(lease.until - time.time(), 1.0))
+            raise JobHeldError(
+                f"job {job_id} is being worked on by {lease.holder}; cancel it there, "
+                "or wait until it has ended; if nothing more is heard of it, the job "
+                f"is free in {left}"
+            )
+        return lease
 
     def beat(
         self,
@@ -210,11 +220,15 @@ class JobStore:
         return self._db.write(beat, patient=False)
 
     def taken_by(self, job_id: int) -> str:
-        """Says who has taken a job over."""
-        holder = self.job(job_id).lease.holder
+        """Says who has taken a job over, or that it is no more."""
+        why = "because nothing was heard of this one"
+        found = self._jobs(schema.jobs.c.id == job_id)
+        if not found:
+            return f"Job {job_id} was deleted by another process, {why}."
+        holder = found[0].lease.holder or "another process"
         return (
-            f"Job {job_id} was taken over by {holder or 'another process'}, because "
-            "nothing was heard of this one; what is not stored is done there."
+            f"Job {job_id} was taken over by {holder}, {why}; what is not stored is "
+            "done there."
         )
 
     def steer(self, job_id: int, **wanted: object) -> None:
@@ -234,16 +248,30 @@ class JobStore:
             known = json.loads(row.wanted or "{}")
             number = known.get("number", 0) + 1
             change = jobs.update().where(jobs.c.id == job_id)
-            wish = json.dumps({**known, **wanted, "number": number})
+            new = {name: [number, value] for name, value in wanted.items()}
+            wish = json.dumps({**known, **new, "number": number})
             connection.execute(change.values(wanted=wish))
 
         self._db.write(steer)
 
-    def wanted(self, job_id: int) -> dict[str, Any]:
-        """Reads what the holder of a job shall do; `number` rises with each wish."""
+    def wanted(self, job_id: int, *, since: int = 0) -> tuple[int, dict[str, Any]]:
+        """Reads what the holder of a job shall do.
+
+        Args:
+            job_id: The job.
+            since: The number of the last wish that was heard. What was wanted before
+                is left out: since then somebody may have decided otherwise.
+
+        Returns:
+            The number of the newest wish, which rises with each, and what is wanted.
+        """
         query = sa.select(schema.jobs.c.wanted).where(schema.jobs.c.id == job_id)
         row = next(iter(self._db.read(query)), None)
-        return {} if row is None else json.loads(row.wanted or "{}")
+        known = {} if row is None else json.loads(row.wanted or "{}")
+        newest = known.pop("number", since)
+        return newest, {
+            name: value for name, (number, value) in known.items() if number > since
+        }
 
     def end_job(
         self,
@@ -340,10 +368,14 @@ class JobStore:
                 *(_sum(tried[each.name]).label(each.name) for each in fields(Usage)),
             ).where(tried.job_id == job_id)
         )
-        clock = sa.select(jobs.seconds, jobs.slot_seconds).where(jobs.id == job_id)
-        (times,) = self._db.read(clock)
+        clock = sa.select(jobs.seconds, jobs.slot_seconds, jobs.concurrency)
+        (times,) = self._db.read(clock.where(jobs.id == job_id))
         # A process that died has noted its last attempts, perhaps not their time.
-        seconds = max(times.seconds or 0.0, calls.ended or 0.0)
+        noted = times.seconds or 0.0
+        seconds = max(noted, calls.ended or 0.0)
+        slot_seconds = (times.slot_seconds or 0.0) + times.concurrency * (
+            seconds - noted
+        )
         chart = samples.select().where(samples.c.job_id == job_id)
         return Past(
             **books._mapping,
@@ -354,7 +386,7 @@ class JobStore:
                 **{each.name: getattr(calls, each.name) for each in fields(Usage)}
             ),
             seconds=seconds,
-            slot_seconds=times.slot_seconds or 0.0,
+            slot_seconds=slot_seconds,
             samples=[
                 schema.sample_of(row)
                 for row in self._db.read(chart.order_by(samples.c.seconds))
@@ -368,16 +400,13 @@ class JobStore:
             JobHeldError: A process works on it.
             StoreError: There is no such job.
         """
-        fence = self.claim(job_id)  # nobody else works on it then
         belongings = (schema.results, schema.attempts, schema.samples, schema.accounts)
 
         def delete(connection: sa.Connection) -> None:
+            self._free_lease(connection, job_id)
             for table in belongings:
                 connection.execute(table.delete().where(table.c.job_id == job_id))
-            job = schema.jobs
-            connection.execute(
-                job.delete().where(job.c.id == job_id, job.c.fence == fence)
-            )
+            connection.execute(schema.jobs.delete().where(schema.jobs.c.id == job_id))
 
         self._db.write(delete)
 

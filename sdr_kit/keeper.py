@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -96,11 +97,14 @@ class Keeper:
 
     def _keep(self) -> None:
         beats = int(BEAT_SECONDS / LOOK_SECONDS)
-        turn, heard = 0, False
+        turn, heard, looked = 0, False, time.time()
         while not self._leaving.wait(LOOK_SECONDS):
             turn += 1
+            # Who has slept for so long may have lost the job, and should ask first.
+            slept = time.time() - looked > BEAT_SECONDS
+            looked = time.time()
             try:
-                due = heard or turn % beats == 0
+                due = heard or slept or turn % beats == 0
                 heard = self._listen()
                 if due and not self._beat():
                     self._lost(self._store.taken_by(self._job_id))
@@ -110,12 +114,10 @@ class Keeper:
 
     def _listen(self) -> bool:
         """Whether there was something new to hear."""
-        wanted = self._store.wanted(self._job_id)
-        if wanted.get("number", 0) <= self._heard:
-            return False
-        self._heard = wanted["number"]
-        self._obey(wanted)
-        return True
+        self._heard, wanted = self._store.wanted(self._job_id, since=self._heard)
+        if wanted:
+            self._obey(wanted)
+        return bool(wanted)
 
     def _beat(self) -> bool:
         now = self._snapshot()

@@ -129,18 +129,12 @@ class Plan:
                 f"{counted(len(self.accounts), 'account')} have ended"
             )
         self.fence = self.store.claim(job_id)
-        so_far = Tally.of(
-            self.store.past(job_id),
-            total=len(self.accounts),
-            slots=self.limit,
-            budget_usd=self.budget_usd,
-        )
         # Only now can the former holder store nothing more.
         return self._engine_again(
             self._wanted(chosen),
             again=True,
             limit=self.limit,
-            so_far=so_far,
+            so_far=self._stored_books(self.limit, self.budget_usd),
             sample=frozenset(),
         )
 
@@ -189,9 +183,20 @@ class Plan:
             )
         if not so_far.budget.allows(0):
             raise ValueError(so_far.budget.reason)
-        self.fence = self.store.claim(self.job_id)
+        before, self.fence = self.fence, self.store.claim(self.job_id)
+        if self.fence > before + 1:  # others have gone on with it since
+            so_far = self._stored_books(limit, so_far.budget.usd)
         return self._engine_again(
             chosen, again=again, limit=limit, so_far=so_far, sample=sample
+        )
+
+    def _stored_books(self, limit: int, budget_usd: float) -> Tally:
+        """Reads what the job has come to, whoever worked on it."""
+        return Tally.of(
+            self.store.past(self.job_id),
+            total=len(self.accounts),
+            slots=limit,
+            budget_usd=budget_usd,
         )
 
     def _engine_again(

@@ -135,7 +135,7 @@ def resume(
             f"job {job_id} was begun with {job.researcher}, and what is invented does "
             "not mix with what is true; begin a new job"
         )
-    return Job(plan.engine_to_resume(job_id, positions), plan, limit=plan.limit)
+    return Job(plan.engine_to_resume(job_id, positions), plan)
 
 
 def open_job(

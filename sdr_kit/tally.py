@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sdr_kit.account import Attempt, Outcome, Status, Usage
 from sdr_kit.budget import Budget
@@ -113,10 +113,18 @@ class Tally:
         again._before = (completed + failed, self.cost_usd)
         return again
 
-    def stood(self, accounts: int) -> None:
-        """Counts accounts that were to be researched again and were not."""
-        completed, failed = self.counts
-        self.counts = (completed + accounts, failed)
+    def stood(self, accounts: int, reused: Collection[float | None]) -> None:
+        """Counts accounts that were to be researched again and were not.
+
+        Args:
+            accounts: How many.
+            reused: What each reused account of the job cost elsewhere; these may be
+                among them.
+        """
+        if accounts:
+            completed, failed = self.counts
+            self.counts = (completed + accounts, failed)
+            self.reused, self.saved_usd = len(reused), sum(filter(None, reused))
 
     def attempted(self, attempt: Attempt) -> None:
         """Counts a call of the researcher."""

@@ -8,7 +8,7 @@ ends with the process is written at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self, TypeVar
 
 import anyio
@@ -142,13 +142,21 @@ class Writer:
             if cancelled is not None:
                 raise cancelled
 
-    async def end_job(self, **how: Any) -> int:
-        """Notes how the job ended; see `Store.end_job`."""
+    async def end_job(self, **how: Any) -> tuple[int, Collection[float | None]]:
+        """Notes how the job ended; see `Store.end_job`.
+
+        Returns:
+            How many accounts' earlier results stand again, and, if there are any, what
+            each reused account of the job cost elsewhere.
+        """
         # Who could not write has waited long enough.
         how |= {"fence": self._fence, "patient": not self._broken}
-        return await self._where_it_may_block(
-            lambda: self._store.end_job(self._job_id, **how)
-        )
+
+        def end() -> tuple[int, Collection[float | None]]:
+            stand = self._store.end_job(self._job_id, **how)
+            return stand, self._store.taken_over(self._job_id).values() if stand else ()
+
+        return await self._where_it_may_block(end)
 
     async def _where_it_may_block(self, call: Callable[[], T]) -> T:
         return await asyncio.to_thread(call) if self._store.durable else call()

@@ -72,6 +72,34 @@ def test_a_cancelled_job_goes_on_where_it_stopped() -> None:
     assert seconds[0] < before.seconds  # the chart is that of the whole job
 
 
+def test_a_job_that_its_budget_has_stopped_goes_on_within_a_higher_one() -> None:
+    counting = Counting()
+    job = sdr_kit.start(made_up(40), counting, store=DATABASE, budget_usd=5.0)
+    assert job.wait(30).summary.cost_usd == 5.0
+    same = sdr_kit.resume(job.id, counting, DATABASE).wait(30)
+    assert (same.summary.cost_usd, len(counting.calls)) == (5.0, 10)
+    more = sdr_kit.resume(job.id, counting, DATABASE, budget_usd=7.0).wait(30)
+    assert (more.summary.cost_usd, len(counting.calls)) == (7.0, 14)
+
+
+def test_what_others_complete_before_a_retry_has_the_job_is_not_asked_again() -> None:
+    class Late(Store):
+        """One that somebody overtakes when it is about to take the job."""
+
+        def claim(self, job_id: int) -> int:
+            sdr_kit.resume(job_id, counting, DATABASE).wait(30)
+            return super().claim(job_id)
+
+    counting = Counting(0.01)
+    job = sdr_kit.start(made_up(20), counting, store=Late(DATABASE), concurrency=2)
+    until(lambda: len(counting.calls) > 5)
+    job.cancel()
+    job.wait(30)
+    run = job.retry(job.unfinished()).wait(30)
+    assert run.summary.completed == 20
+    assert len(counting.calls) <= 22  # two were in flight when it was cancelled
+
+
 def test_the_list_of_a_job_is_what_it_was() -> None:
     frame = pd.DataFrame(
         {
@@ -128,6 +156,7 @@ def test_others_steer_a_job_through_its_row() -> None:
     store = Store(DATABASE)
     store.steer(job.id, limit=7)
     until(lambda: job.progress.limit == 7)
+    assert job.concurrency == 7
     store.steer(job.id, state="paused")
     until(lambda: job.progress.state == "paused" and not job.progress.running)
     calls = len(counting.calls)
@@ -141,6 +170,32 @@ def test_others_steer_a_job_through_its_row() -> None:
     store.steer(job.id, state="cancelled")
     assert job.wait(30).summary.stopped == "Cancelled."
     assert store.job(job.id).state == "cancelled"
+
+
+def test_a_wish_is_obeyed_once() -> None:
+    """What was decided here since then is not undone by the next wish."""
+    job = sdr_kit.start(made_up(2_000), Counting(0.02), store=DATABASE, concurrency=2)
+    store = Store(DATABASE)
+    store.steer(job.id, state="paused", limit=7)
+    until(lambda: job.progress.state == "paused" and job.progress.limit == 7)
+    job.resume()
+    job.concurrency = 3
+    until(lambda: job.progress.state == "running" and job.progress.limit == 3)
+    store.steer(job.id, budget_usd=900.0)
+    until(lambda: job.progress.budget_usd == 900.0)
+    assert (job.progress.state, job.progress.limit) == ("running", 3)
+    store.steer(job.id, state="paused")  # the same once more is a wish of its own
+    until(lambda: job.progress.state == "paused")
+    job.cancel()
+    job.wait(30)
+
+
+def test_what_was_wanted_of_a_job_that_had_ended_is_not_obeyed_later() -> None:
+    job = sdr_kit.start(made_up(3), Counting(), store=DATABASE)
+    job.wait(30)
+    Store(DATABASE).steer(job.id, state="cancelled")
+    again = sdr_kit.resume(job.id, Counting(0.5), DATABASE, positions=[0, 1])
+    assert again.wait(30).summary.stopped is None
 
 
 def test_who_has_lost_its_lease_writes_nothing_more(
@@ -167,6 +222,17 @@ def test_a_holder_without_anything_to_write_notices_it_too(
     monkeypatch.setattr(Lease, "free", property(lambda _: True))
     Store(DATABASE).claim(job.id)
     assert "taken over" in str(job.wait(30).summary.stopped)
+
+
+@pytest.mark.parametrize("seconds", [0.02, 60])
+def test_who_has_slept_while_its_job_was_deleted_stops(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    job = sdr_kit.start(made_up(2_000), Counting(seconds), store=DATABASE)
+    until(lambda: job.progress.running > 0)
+    monkeypatch.setattr(Lease, "free", property(lambda _: True))
+    Store(DATABASE).delete_job(job.id)
+    assert "was deleted by another process" in str(job.wait(30).summary.stopped)
 
 
 def test_a_lease_is_free_when_it_has_run_out_or_its_process_is_gone() -> None:
@@ -201,6 +267,21 @@ def test_a_deleted_job_is_gone_and_what_was_taken_over_of_it_stays() -> None:
     third = sdr_kit.start(made_up(3), counting, store=DATABASE).wait(30)
     assert third.summary.reused == 3
     assert third.job_id == 3
+
+
+def test_a_job_is_deleted_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Store):
+        """One that somebody overtakes when it has taken the job."""
+
+        def claim(self, job_id: int) -> int:
+            fence = super().claim(job_id)
+            monkeypatch.setattr(Lease, "free", property(lambda _: True))
+            return max(fence, Store(DATABASE).claim(job_id) - 1)
+
+    sdr_kit.start(made_up(3), Counting(), store=DATABASE).wait(30)
+    store = Slow(DATABASE)
+    store.delete_job(1)
+    assert (store.jobs(), store.accounts(1), store.statuses(1)) == ([], [], {})
 
 
 def test_the_list_of_jobs_has_its_columns_also_when_it_is_empty() -> None:

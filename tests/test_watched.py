@@ -14,8 +14,9 @@ import pytest
 import sdr_kit
 from sdr_kit import Account, Permanent, Settings
 from sdr_kit.account import Edit
+from sdr_kit.memory_store import MemoryStore
 from sdr_kit.recovery import maybe_last_job, open_job
-from sdr_kit.store import Store
+from sdr_kit.store import AnyStore, Store
 from sdr_kit.watched import INTERRUPTED, WatchedJob
 from tests.accounts import made_up
 from tests.test_recovery import DATABASE, Counting, cancelled, until
@@ -137,6 +138,35 @@ def test_a_killed_job_is_interrupted_and_continued_with_its_own_list(
         sdr_kit.resume(last.id, counting, DATABASE, accounts=made_up(3))
 
 
+def test_slots_are_counted_up_to_the_last_call_before_a_kill() -> None:
+    dying(f"""
+        from tests.accounts import made_up
+        async def slow(account):
+            if account.position == 5:
+                await asyncio.sleep(0.3)
+                os._exit(9)
+            await asyncio.sleep(0.2)
+            return {{}}
+        sdr_kit.start(made_up(6), slow, mode="sequential", store={DATABASE!r}).wait()
+    """)
+    told = watched().summary
+    assert told.completed >= 4
+    assert 0.8 < told.efficiency <= 1.001
+
+
+def test_an_old_handle_goes_on_from_what_others_came_to() -> None:
+    counting = Counting(0.01)
+    job = cancelled(20, 5, counting)
+    sdr_kit.resume(job.id, counting, DATABASE).wait(30)
+    run = job.reprocess([0]).wait(30)
+    assert (run.summary.completed, run.summary.pending) == (20, 0)
+    assert run.summary.cost_usd == sum(run.attempts["cost_usd"].dropna()) >= 10.5
+    told = watched().summary
+    for name in ("seconds", "speedup", "efficiency", "cost_usd", "retries"):
+        assert getattr(told, name) == pytest.approx(getattr(run.summary, name), 0.01)
+    assert list(watched().history) == list(run.history)
+
+
 def test_what_is_invented_does_not_mix_with_what_is_true() -> None:
     job = cancelled(40, 10, Counting(0.01))
     with pytest.raises(ValueError, match="invented"):
@@ -251,6 +281,23 @@ def test_what_was_reused_is_no_longer_when_it_is_researched_again() -> None:
     assert (run.summary.reused, run.summary.completed) == (3, 4)
     assert run.summary.saved_usd == 1.5
     assert list(run.frame["reused"]) == [True, True, False, True]
+
+
+@pytest.mark.parametrize("store", ["memory", DATABASE])
+def test_what_was_reused_and_not_reached_is_reused_still(store: str) -> None:
+    where: AnyStore = MemoryStore() if store == "memory" else Store(store)
+    sdr_kit.start(made_up(4), Fingered(), store=where).wait(30)
+    slow = Fingered(20)
+    job = sdr_kit.start(made_up(4), slow, store=where)
+    job.wait(30)
+    again = job.reprocess([2, 3])
+    until(lambda: bool(slow.calls))
+    assert again.summary.reused == 2
+    again.cancel()
+    run = again.wait(30)
+    assert (run.summary.reused, run.summary.completed) == (4, 4)
+    assert (run.summary.saved_usd, run.summary.accounts_per_minute) == (2.0, 0.0)
+    assert run.frame["reused"].all()
 
 
 class Fingered(Counting):
