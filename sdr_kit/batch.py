@@ -212,7 +212,7 @@ def start(
         refresh=refresh,
     )
     engine = plan.engine(attended=True, sample=sample or 0)
-    return Job(engine, plan, limit=plan.limit)
+    return Job(engine, plan)
 
 
 class Job(JobResults):
@@ -224,11 +224,10 @@ class Job(JobResults):
 
     """
 
-    def __init__(self, engine: Engine, plan: Plan, *, limit: int) -> None:
+    def __init__(self, engine: Engine, plan: Plan) -> None:
         super().__init__(plan.accounts, plan.store, plan.job_id, _asked(plan))
         self._engine = engine
         self._plan = plan
-        self._limit = limit
         self._next: Job | None = None  # where the job went on
         self._ended: Future[Run] = Future()
         self._loop: asyncio.AbstractEventLoop
@@ -250,13 +249,13 @@ class Job(JobResults):
             ValueError: Set to anything but a whole number from 1 to
                 `MAX_CONCURRENCY`.
         """
-        return self._newest._limit
+        return self._newest._engine.limit
 
     @concurrency.setter
     def concurrency(self, concurrency: int) -> None:
         limit = self._plan.settings.check_concurrency(concurrency)
         newest = self._newest
-        newest._limit = limit
+        newest._engine.limit = limit
         newest._tell(lambda engine: engine.resize(limit))
 
     @property
@@ -386,11 +385,11 @@ class Job(JobResults):
             engine = self._plan.engine_for_retry(
                 positions,
                 again=again,
-                limit=newest._limit,
+                limit=newest._engine.limit,
                 so_far=newest._engine.tally,
                 sample=newest._engine.unasked,
             )
-            newest._next = Job(engine, self._plan, limit=newest._limit)
+            newest._next = Job(engine, self._plan)
             return newest._next
 
     def wait(self, timeout: float | None = None) -> Run:

@@ -19,6 +19,7 @@ import anyio
 from sdr_kit.errors import StoreError
 from sdr_kit.progress import Progress, Sample
 from sdr_kit.store import Store
+from sdr_kit.wishes import after
 
 logger = logging.getLogger(__name__)
 
@@ -110,12 +111,11 @@ class Keeper:
 
     def _listen(self) -> bool:
         """Whether there was something new to hear."""
-        wanted = self._store.wanted(self._job_id)
-        if wanted.get("number", 0) <= self._heard:
-            return False
-        self._heard = wanted["number"]
-        self._obey(wanted)
-        return True
+        wishes = self._store.wanted(self._job_id)
+        self._heard, wanted = after(wishes, self._heard)
+        if wanted:
+            self._obey(wanted)
+        return bool(wanted)
 
     def _beat(self) -> bool:
         now = self._snapshot()
