@@ -27,7 +27,9 @@ class Told(Counting):
     fingerprint = "counting|1"
 
 
-def interrupted(number: int = 8, stored: int = 3) -> None:
+def interrupted(
+    number: int = 8, stored: int = 3, *, budget_usd: float | None = None
+) -> None:
     """Leaves a job behind as a process does that is killed."""
     accounts, told = made_up(number), Told()
     store = Store(DATABASE)
@@ -37,6 +39,7 @@ def interrupted(number: int = 8, stored: int = 3) -> None:
         concurrency=1,
         terms=terms_of(told),
         keys=accounts.keys,
+        budget_usd=budget_usd,
     )
     record, close = store.open_writer(job_id)
     found = Research(fields={"summary": "a company"})
@@ -89,6 +92,19 @@ def test_it_may_be_looked_at_first() -> None:
     workbench._continue.click()
     drawn_to_the_end(workbench)
     assert len(told.calls) == 5
+
+
+def test_what_is_continued_keeps_its_budget() -> None:
+    """Each call costs half a dollar: four of the five that are left."""
+    interrupted(budget_usd=2.0)
+    workbench = panel(8, researcher=(told := Told()), store=DATABASE)
+    workbench._question._yes.click()
+    drawn_to_the_end(workbench)
+    assert workbench._chooser.budget_usd == 2.0
+    assert workbench.job is not None
+    assert workbench.job.budget_usd == 2.0
+    assert len(told.calls) == 4
+    assert "The budget of $2.00 is reached" in workbench._notice.value
 
 
 def test_another_researcher_goes_on_only_when_a_person_says_so() -> None:
