@@ -110,17 +110,20 @@ class JobsView:
 
 
 def jobs_columns(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Chooses what the table shows of a frame like `sdr_kit.jobs()`."""
+    """Chooses what the table shows of a frame like `sdr_kit.jobs()`.
+
+    Texts of any length stand last: what does not fit is there by scrolling.
+    """
     columns = {
         "Job": jobs["job"],
         "Begun": [local(str(each)) for each in jobs["created_at"]],
-        "List": jobs["source"],
-        "Researcher": jobs["researcher"],
         "State": jobs["state"],
         "Accounts": jobs["total"],
         "Left": jobs["pending"],
         "Failed": jobs["failed"],
         "Cost": jobs["cost_usd"].map(dollars).where(jobs["cost_usd"] > 0, ""),
+        "List": jobs["source"],
+        "Researcher": jobs["researcher"],
     }
     if jobs["holder"].notna().any():
         columns["At work in"] = jobs["holder"].fillna("")
