@@ -227,7 +227,6 @@ class Job(JobResults):
         super().__init__(plan.accounts, plan.store, plan.job_id, _asked(plan))
         self._engine = engine
         self._plan = plan
-        self._limit: int | None = None  # asked for, and not yet told to the engine
         self._next: Job | None = None  # where the job went on
         self._ended: Future[Run] = Future()
         self._loop: asyncio.AbstractEventLoop
@@ -249,22 +248,14 @@ class Job(JobResults):
             ValueError: Set to anything but a whole number from 1 to
                 `MAX_CONCURRENCY`.
         """
-        newest = self._newest
-        asked = newest._limit
-        return newest._engine.limit if asked is None else asked
+        return self._newest._engine.limit
 
     @concurrency.setter
     def concurrency(self, concurrency: int) -> None:
         limit = self._plan.settings.check_concurrency(concurrency)
         newest = self._newest
-        newest._limit = limit
-
-        def resize(engine: Engine) -> None:
-            engine.resize(limit)
-            if newest._limit == limit:
-                newest._limit = None
-
-        newest._tell(resize)
+        newest._engine.limit = limit
+        newest._tell(lambda engine: engine.resize(limit))
 
     @property
     def budget_usd(self) -> float | None:
@@ -393,7 +384,7 @@ class Job(JobResults):
             engine = self._plan.engine_for_retry(
                 positions,
                 again=again,
-                limit=newest.concurrency,
+                limit=newest._engine.limit,
                 so_far=newest._engine.tally,
                 sample=newest._engine.unasked,
             )

@@ -93,6 +93,9 @@ class Engine:
             0 is no sample.
         budget_usd: What the job may cost in all, where `so_far` does not say.
         rng: Where the jitter of the waits comes from.
+
+    Attributes:
+        limit: How many accounts may run at once, as it was last told.
     """
 
     def __init__(
@@ -123,6 +126,8 @@ class Engine:
             total=len(accounts), slots=limit, budget_usd=budget_usd
         )
         self.at_work: dict[int, Work] = {}  # by position
+        self.limit = limit
+        self._most = settings.max_concurrency
         self._watch = Watch(self.at_work, timeout=settings.account_timeout_seconds)
         self._accounts = accounts[:sample] if sample else accounts
         self._others = accounts[sample:] if sample else ()  # once somebody agrees
@@ -215,11 +220,6 @@ class Engine:
             stopped=stopped,
             notices=notices_of(self._researcher),
         )
-
-    @property
-    def limit(self) -> int:
-        """How many accounts may run at once, whoever has said so."""
-        return self._gate.limit
 
     @property
     def unasked(self) -> frozenset[int]:
@@ -332,11 +332,11 @@ class Engine:
 
     def _obey(self, wanted: Wanted) -> None:
         """Does what another process wants."""
-        if (limit := wanted.get("limit")) is not None and limit != self._gate.limit:
-            self.resize(limit)
-        if "budget_usd" in wanted:
-            usd = wanted["budget_usd"]
-            self.set_budget(math.inf if usd is None else usd)
+        if (limit := wanted.get("limit")) is not None:
+            self.limit = min(limit, self._most)
+            self.resize(self.limit)
+        if (usd := wanted.get("budget_usd")) is not None:
+            self.set_budget(usd)
         state = wanted.get("state")
         if state == "cancelled":
             self.cancel()

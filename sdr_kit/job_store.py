@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sdr_kit import schema
+from sdr_kit import schema, wishes
 from sdr_kit.account import Account, Usage
 from sdr_kit.database import (
     Database,
@@ -25,7 +25,7 @@ from sdr_kit.errors import JobHeldError, StoreError
 from sdr_kit.lease import FIRST_FENCE, LEASE_SECONDS, Lease, this_process
 from sdr_kit.progress import Progress, Sample
 from sdr_kit.settings import Settings
-from sdr_kit.stored_job import Past, StoredJob
+from sdr_kit.stored_job import Past, StoredJob, job_number
 from sdr_kit.words import duration
 
 # Of the columns beside max() SQLite takes those of the row that has it
@@ -231,47 +231,51 @@ class JobStore:
             "done there."
         )
 
-    def steer(self, job_id: int, **wanted: object) -> None:
+    def steer(
+        self,
+        job_id: int,
+        *,
+        limit: int | None = None,
+        state: str | None = None,
+        budget_usd: float | None = None,
+    ) -> None:
         """Notes what the holder of a job shall do; it hears it within a second.
+
+        What is None stays as it is.
 
         Args:
             job_id: The job.
-            wanted: `limit`, `state` (`"running"`, `"paused"`, `"cancelled"`),
-                `budget_usd`.
+            limit: How many accounts may run at once, from 1 to what the holder's
+                `MAX_CONCURRENCY` allows; above that is as many as it allows.
+            state: `"running"`, `"paused"` or `"cancelled"`.
+            budget_usd: What it may cost in US dollars in all, above 0; infinity is no
+                bound.
+
+        Raises:
+            ValueError: Nothing is wanted, or a value is outside its range.
+            RuntimeError: Nobody works on the job.
+            StoreError: There is no such job.
         """
-        jobs = schema.jobs
+        job_id, jobs = job_number(job_id), schema.jobs
+        wanted = wishes.checked(limit=limit, state=state, budget_usd=budget_usd)
 
         def steer(connection: sa.Connection) -> None:
             row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
             if row is None:
                 raise StoreError(f"there is no job {job_id} in {self}")
-            known = json.loads(row.wanted or "{}")
-            number = known.get("number", 0) + 1
+            if not schema.job_of(row).held:
+                raise RuntimeError(f"nobody works on job {job_id}; continue it first")
+            all_of_it = wishes.added(json.loads(row.wanted or "{}"), wanted)
             change = jobs.update().where(jobs.c.id == job_id)
-            new = {name: [number, value] for name, value in wanted.items()}
-            wish = json.dumps({**known, **new, "number": number})
-            connection.execute(change.values(wanted=wish))
+            connection.execute(change.values(wanted=json.dumps(all_of_it)))
 
         self._db.write(steer)
 
-    def wanted(self, job_id: int, *, since: int = 0) -> tuple[int, dict[str, Any]]:
-        """Reads what the holder of a job shall do.
-
-        Args:
-            job_id: The job.
-            since: The number of the last wish that was heard. What was wanted before
-                is left out: since then somebody may have decided otherwise.
-
-        Returns:
-            The number of the newest wish, which rises with each, and what is wanted.
-        """
+    def wanted(self, job_id: int) -> wishes.Wishes:
+        """Reads what the holder of a job shall do."""
         query = sa.select(schema.jobs.c.wanted).where(schema.jobs.c.id == job_id)
         row = next(iter(self._db.read(query)), None)
-        known = {} if row is None else json.loads(row.wanted or "{}")
-        newest = known.pop("number", since)
-        return newest, {
-            name: value for name, (number, value) in known.items() if number > since
-        }
+        return {} if row is None else json.loads(row.wanted or "{}")
 
     def end_job(
         self,
@@ -327,6 +331,7 @@ class JobStore:
         Raises:
             StoreError: There is no such job.
         """
+        job_id = job_number(job_id)
         found = self._jobs(schema.jobs.c.id == job_id)
         if not found:
             raise StoreError(f"there is no job {job_id} in {self}")
@@ -400,6 +405,7 @@ class JobStore:
             JobHeldError: A process works on it.
             StoreError: There is no such job.
         """
+        job_id = job_number(job_id)
         belongings = (schema.results, schema.attempts, schema.samples, schema.accounts)
 
         def delete(connection: sa.Connection) -> None:

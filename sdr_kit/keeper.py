@@ -20,6 +20,7 @@ import anyio
 from sdr_kit.errors import StoreError
 from sdr_kit.progress import Progress, Sample
 from sdr_kit.store import Store
+from sdr_kit.wishes import after
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,8 @@ class Keeper:
 
     def _listen(self) -> bool:
         """Whether there was something new to hear."""
-        self._heard, wanted = self._store.wanted(self._job_id, since=self._heard)
+        wishes = self._store.wanted(self._job_id)
+        self._heard, wanted = after(wishes, self._heard)
         if wanted:
             self._obey(wanted)
         return bool(wanted)

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from sdr_kit.account import Account
-from sdr_kit.accounts import Accounts
+from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.batch import Job, maybe_job
 from sdr_kit.errors import StoreError
 from sdr_kit.plan import Plan, maybe_researcher
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, Store, open_store
-from sdr_kit.stored_job import StoredJob
+from sdr_kit.stored_job import StoredJob, job_number
 from sdr_kit.watched import WatchedJob
 from sdr_kit.worker import Researcher
 
@@ -111,7 +111,7 @@ def resume(
         JobHeldError: Another process works on it; the message names it.
         StoreError: There is no such job, or the database cannot be used.
     """
-    settings = settings or Settings()
+    settings, job_id = settings or Settings(), job_number(job_id)
     where = _durable(store, settings)
     job = where.job(job_id)
     researcher = researcher or maybe_researcher(where, job_id)
@@ -125,7 +125,11 @@ def resume(
         _list_of(where, job, accounts),
         researcher,
         mode=None if concurrency is None else "parallel",
-        concurrency=concurrency or min(job.concurrency, settings.max_concurrency),
+        concurrency=(
+            min(job.concurrency, settings.max_concurrency)
+            if concurrency is None
+            else concurrency
+        ),
         store=where,
         settings=settings,
         budget_usd=before if budget_usd is None else budget_usd,
@@ -179,7 +183,7 @@ def _list_of(store: Store, job: StoredJob, accounts: Accounts | None) -> Account
     rows = store.accounts(job.id)
     if accounts is None:
         return Accounts.stored(rows, source=job.source, others=job.layout)
-    if not _same(accounts, rows):
+    if not _same(check_accounts(accounts), rows):
         raise ValueError(f"{accounts.source} is not the list of job {job.id}")
     return accounts
 

@@ -250,11 +250,7 @@ class Settings(BaseSettings):
         """
         if usd is None:
             return math.inf if self.budget_usd is None else self.budget_usd
-        if isinstance(usd, bool) or not isinstance(usd, Real) or not usd > 0:
-            raise ValueError(
-                f"budget_usd is {usd!r}; it must be an amount of US dollars above 0"
-            )
-        return float(usd)
+        return check_budget(usd)
 
     @property
     def database(self) -> str:
@@ -321,3 +317,16 @@ def _range(field: Any) -> str:
     if "le" in bound:
         return f" (allowed: {low} to {bound['le']})"
     return f" (allowed: {low} or more)" if bound else ""
+
+
+def check_budget(usd: float) -> float:
+    """Gives a budget back when it is one.
+
+    Raises:
+        ValueError: It is no amount above 0.
+    """
+    if isinstance(usd, bool) or not isinstance(usd, Real) or not usd > 0:
+        raise ValueError(
+            f"budget_usd is {usd!r}; it must be an amount of US dollars above 0"
+        )
+    return float(usd)

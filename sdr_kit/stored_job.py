@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 from sdr_kit.account import Usage
 from sdr_kit.lease import Lease
 from sdr_kit.progress import ENDED, Progress, Sample, State
+
+
+def job_number(job_id: SupportsIndex) -> int:
+    """Gives the number of a job as SQLite knows it, also when a frame had it.
+
+    Raises:
+        TypeError: It is no whole number.
+    """
+    try:
+        return operator.index(job_id)
+    except TypeError:
+        raise TypeError(f"job_id is {job_id!r}; it must be a whole number") from None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

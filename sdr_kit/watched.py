@@ -108,7 +108,7 @@ class WatchedJob(JobResults):
     @concurrency.setter
     def concurrency(self, concurrency: int) -> None:
         limit = self._settings.check_concurrency(concurrency)
-        self._steer(limit=limit)
+        self._source.steer(self.id, limit=limit)
         self._limit = limit
 
     @property
@@ -119,7 +119,7 @@ class WatchedJob(JobResults):
     @budget_usd.setter
     def budget_usd(self, usd: float | None) -> None:
         chosen = self._settings.chosen_budget(math.inf if usd is None else usd)
-        self._steer(budget_usd=None if math.isinf(chosen) else chosen)
+        self._source.steer(self.id, budget_usd=chosen)
 
     def estimate(self) -> Estimate | None:
         """Says what the accounts without a result will take; None when nobody knows."""
@@ -130,15 +130,15 @@ class WatchedJob(JobResults):
 
     def pause(self) -> None:
         """Starts nothing more until `resume`; what runs finishes."""
-        self._steer(state="paused")
+        self._source.steer(self.id, state="paused")
 
     def resume(self) -> None:
         """Goes on after a pause, or after a question that paused the run."""
-        self._steer(state="running")
+        self._source.steer(self.id, state="running")
 
     def cancel(self) -> None:
         """Ends the run; accounts in flight return to pending."""
-        self._steer(state="cancelled")
+        self._source.steer(self.id, state="cancelled")
 
     def wait(self, timeout: float | None = None) -> Run:
         """Blocks until it has ended and gives its run.
@@ -184,11 +184,6 @@ class WatchedJob(JobResults):
         return Tally.of(
             past, total=job.total, slots=job.concurrency, budget_usd=math.inf
         )
-
-    def _steer(self, **wanted: object) -> None:
-        if not self._job.held:
-            raise RuntimeError(f"nobody works on job {self.id}; continue it first")
-        self._source.steer(self.id, **wanted)
 
 
 def _progress(job: StoredJob, past: Past) -> Progress:

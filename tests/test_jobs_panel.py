@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,9 @@ class Told(Counting):
     fingerprint = "counting|1"
 
 
-def interrupted(number: int = 8, stored: int = 3) -> None:
+def interrupted(
+    number: int = 8, stored: int = 3, *, budget_usd: float | None = None
+) -> None:
     """Leaves a job behind as a process does that is killed."""
     accounts, told = made_up(number), Told()
     store = Store(DATABASE)
@@ -37,6 +40,7 @@ def interrupted(number: int = 8, stored: int = 3) -> None:
         concurrency=1,
         terms=terms_of(told),
         keys=accounts.keys,
+        budget_usd=budget_usd,
     )
     record, close = store.open_writer(job_id)
     found = Research(fields={"summary": "a company"})
@@ -89,6 +93,19 @@ def test_it_may_be_looked_at_first() -> None:
     workbench._continue.click()
     drawn_to_the_end(workbench)
     assert len(told.calls) == 5
+
+
+def test_what_is_continued_keeps_its_budget() -> None:
+    """Each call costs half a dollar: four of the five that are left."""
+    interrupted(budget_usd=2.0)
+    workbench = panel(8, researcher=(told := Told()), store=DATABASE)
+    workbench._question._yes.click()
+    drawn_to_the_end(workbench)
+    assert workbench._chooser.budget_usd == 2.0
+    assert workbench.job is not None
+    assert workbench.job.budget_usd == 2.0
+    assert len(told.calls) == 4
+    assert "The budget of $2.00 is reached" in workbench._notice.value
 
 
 def test_another_researcher_goes_on_only_when_a_person_says_so() -> None:
@@ -264,3 +281,51 @@ async def test_failures_of_another_day_are_tried_again() -> None:
     assert told.calls == [2]
     assert workbench.job is not None
     assert workbench.job.progress.completed == 4
+
+
+def test_a_question_about_a_job_goes_with_its_list() -> None:
+    """Else its answer would put the list of that job in the place of the new one."""
+    interrupted()
+    workbench = panel(8, researcher=Told(), store=DATABASE)
+    assert workbench._question.visible
+    workbench._list_view._path.value = "other.csv"
+    Path("other.csv").write_text("company_name\nA\nB\n")
+    workbench._list_view._load.click()
+    assert len(workbench.accounts or ()) == 2
+    assert not workbench._question.visible
+
+
+def test_what_is_reused_makes_no_run_faster() -> None:
+    ran(panel(5, researcher=(told := Told()), store=DATABASE))
+    workbench = panel(6, researcher=told, store=DATABASE)
+    workbench._run.click()
+    workbench._question._yes.click()
+    drawn_to_the_end(workbench)
+    job = workbench.job
+    assert job is not None
+    rate = f"{60 / job.progress.seconds:,.0f}"  # of the one that was asked about
+    assert f"{rate} accounts/min · 5 reused" in workbench._progress.value
+    assert f"{job.summary.accounts_per_minute:,.0f}" == rate
+    workbench._run.click()
+    assert "All 6 accounts were researched" in shown(workbench._question)
+    workbench._question._yes.click()
+    drawn_to_the_end(workbench)
+    assert "accounts/min" not in workbench._progress.value
+
+
+def test_one_that_is_fresh_is_spoken_of_as_one() -> None:
+    ran(panel(1, researcher=(told := Told()), store=DATABASE))
+    one, two = (panel(number, researcher=told, store=DATABASE) for number in (1, 2))
+    one._run.click()
+    assert "1 of 1 account was researched" in shown(one._question)
+    two._run.click()
+    assert "1 of 2 accounts was researched" in shown(two._question)
+
+
+def test_a_panel_in_memory_does_not_promise_a_list_of_jobs() -> None:
+    workbench = ran(panel(2, researcher=Told(), store="memory"))
+    turn_to(workbench, "Jobs")
+    assert "kept in memory" in workbench._jobs_view._empty.value
+    kept = panel(2, researcher=Told(), store=DATABASE)
+    turn_to(kept, "Jobs")
+    assert "No jobs yet" in kept._jobs_view._empty.value

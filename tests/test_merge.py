@@ -262,3 +262,22 @@ def test_the_books_of_a_stored_list_balance(tmp_path: Any) -> None:
     assert again.books == accounts.books
     assert again.keys == accounts.keys
     assert list(again.frame["id"]) == list(accounts.frame["id"])
+
+
+def test_a_job_without_its_list_is_merged_into_what_the_store_has_of_it(
+    tmp_path: Any,
+) -> None:
+    """A CRM knows no row that does not say whom it is about."""
+    accounts = load_accounts(LIST)
+    store = Store(f"sqlite:///{tmp_path / 'kept.db'}")
+    run = sdr_kit.run_sync(sdr_kit.process(accounts, research, store=store))
+    later = sdr_kit.resume(run.job_id, research, store, positions=[0]).wait(30)
+    merged = later.merged
+    ours = ["company_name", "domain", "industry", "owner"]
+    named = [name for name in ours if accounts.frame[name].notna().any()]
+    others = [name for name, _ in accounts.others]
+    assert list(merged.columns)[: len(named) + len(others)] == [*named, *others]
+    assert list(merged["company_name"]) == list(accounts.frame["company_name"])
+    assert later.frame[named].equals(run.frame[named])
+    again = load_accounts(later.export(tmp_path / "back.csv", merged=True))
+    assert again.keys == accounts.keys

@@ -190,12 +190,77 @@ def test_a_wish_is_obeyed_once() -> None:
     job.wait(30)
 
 
-def test_what_was_wanted_of_a_job_that_had_ended_is_not_obeyed_later() -> None:
-    job = sdr_kit.start(made_up(3), Counting(), store=DATABASE)
+def test_what_was_wanted_once_does_not_undo_what_was_chosen_since() -> None:
+    job = sdr_kit.start(made_up(2_000), Counting(0.02), store=DATABASE, concurrency=2)
+    store = Store(DATABASE)
+    store.steer(job.id, limit=7, budget_usd=500.0)
+    until(lambda: job.progress.limit == 7)
+    assert job.concurrency == 7  # and so the panel says and a retry begins with
+    job.concurrency, job.budget_usd = 3, None
+    store.steer(job.id, state="paused")
+    until(lambda: job.progress.state == "paused")
+    assert job.progress.limit == job.concurrency == 3
+    assert job.budget_usd is None
+    job.resume()
+    store.steer(job.id, limit=900)
+    until(lambda: job.progress.limit == Settings().max_concurrency)
+    assert job.progress.state == "running"
+    job.cancel()
     job.wait(30)
-    Store(DATABASE).steer(job.id, state="cancelled")
-    again = sdr_kit.resume(job.id, Counting(0.5), DATABASE, positions=[0, 1])
-    assert again.wait(30).summary.stopped is None
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"limit": "8"},
+        {"limit": 0},
+        {"limit": True},
+        {"state": "pause"},
+        {"state": "finished"},
+        {"budget_usd": -4.0},
+        {"budget_usd": "5"},
+    ],
+)
+def test_what_no_job_can_do_is_not_noted(wanted: dict[str, Any]) -> None:
+    job = sdr_kit.start(made_up(50), Counting(0.02), store=DATABASE)
+    store = Store(DATABASE)
+    with pytest.raises(ValueError, match=r"wanted|limit is|state is|budget_usd is"):
+        store.steer(job.id, **wanted)
+    assert store.wanted(job.id) == {}
+    assert job.wait(30).summary.completed == 50
+
+
+def test_a_job_on_which_nobody_works_is_not_steered() -> None:
+    job = sdr_kit.start(made_up(2), Counting(), store=DATABASE)
+    job.wait(30)
+    with pytest.raises(RuntimeError, match="nobody works on job 1"):
+        Store(DATABASE).steer(1, state="paused")
+    with pytest.raises(StoreError, match="there is no job 2"):
+        Store(DATABASE).steer(2, state="paused")
+
+
+def test_a_number_out_of_the_list_of_jobs_names_the_job() -> None:
+    job = cancelled(40, 5, counting := Counting(0.01))
+    (number,) = sdr_kit.jobs(DATABASE)["job"]
+    with pytest.raises(RuntimeError, match="nobody works on job 1;"):
+        Store(DATABASE).steer(number, limit=2)
+    again = sdr_kit.resume(number, counting, DATABASE)
+    assert again.id == job.id
+    again.wait(30)
+    Store(DATABASE).delete_job(number)
+    assert len(sdr_kit.jobs(DATABASE)) == 0
+    with pytest.raises(TypeError, match="job_id is '1'; it must be a whole number"):
+        sdr_kit.resume("1", counting, DATABASE)  # type: ignore[arg-type]
+
+
+def test_a_job_is_resumed_only_as_one_is_begun() -> None:
+    job = cancelled(40, 5, counting := Counting(0.01))
+    with pytest.raises(ValueError, match="concurrency is 0"):
+        sdr_kit.resume(job.id, counting, DATABASE, concurrency=0)
+    with pytest.raises(TypeError, match="accounts is a str"):
+        sdr_kit.resume(job.id, counting, DATABASE, accounts="a.csv")  # type: ignore[arg-type]
+    assert sdr_kit.jobs(DATABASE)["state"].tolist() == ["cancelled"]
 
 
 def test_who_has_lost_its_lease_writes_nothing_more(

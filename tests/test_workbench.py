@@ -940,7 +940,7 @@ def test_a_later_paid_run_says_beforehand_what_it_will_cost() -> None:
 def test_what_is_stored_may_be_researched_again() -> None:
     workbench = ran(panel(5, researcher=(paid := Paid())))
     workbench._run.click()
-    assert "All of 5 accounts were researched" in shown(workbench._question)
+    assert "All 5 accounts were researched" in shown(workbench._question)
     assert workbench._question._other.description == "Research all again"
     workbench._question._other.click()
     drawn_to_the_end(workbench)

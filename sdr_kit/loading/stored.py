@@ -24,12 +24,16 @@ def stored_books(rows: Sequence[Account], others: Sequence[tuple[str, str]]) -> 
             older file does not say, and then they are the columns of the accounts.
     """
     others = others or [(name, "object") for name in _names(rows)]
-    names = [name for name, _ in others]
     index = pd.RangeIndex(len(rows))
-    columns = {
+    ours = {column: [getattr(row, column) for row in rows] for column in COLUMNS}
+    # Merged back, its rows say whom they are about; the source's own names are lost.
+    said = [column for column in COLUMNS if any(ours[column])]
+    columns = {column: _column(ours[column], "object", index) for column in said}
+    columns |= {
         name: _column([row.extra.get(name) for row in rows], dtype, index)
         for name, dtype in others
     }
+    names = list(columns)
     table = Table(
         cells=pd.DataFrame(columns, index=index, columns=names),
         rows=index,
@@ -40,10 +44,10 @@ def stored_books(rows: Sequence[Account], others: Sequence[tuple[str, str]]) -> 
     )
     clean = Clean(
         names=[row.company_name for row in rows],
-        cells={column: [getattr(row, column) for row in rows] for column in COLUMNS},
+        cells=ours,
         notes=[],
         sources={},
-        others=names,
+        others=names[len(said) :],
     )
     return Books(table=table, clean=clean, rejected={}, repeats={})
 

@@ -90,9 +90,10 @@ class AccountsView:
             min=0,
             max=10_000,
             step=1,
+            description="Days",  # heard; what is seen stands around it
             layout={"width": "70px"},
         )
-        self._days.tooltip = "Days"
+        self._days.add_class("sdr-kit-unseen")
         self._older = button(
             "Select older than",
             guard(self._select_older),

@@ -131,6 +131,10 @@ class Chooser:
             )
         return usd
 
+    @budget_usd.setter
+    def budget_usd(self, usd: float | None) -> None:
+        self._budget.value = _written(usd)
+
     def enable(self, *, free: bool) -> None:
         """Lets a person choose, or not; the budget may always be changed."""
         self.dropdown.disabled = self._brief.disabled = not free

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from sdr_kit.dates import local
+from sdr_kit.store import Store
 from sdr_kit.words import dollars
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
@@ -78,10 +79,7 @@ class JobsView:
         self._jobs = self._desk.jobs
         show(self._work, visible=len(self._jobs) > 0)
         show(self._empty, visible=not len(self._jobs))
-        self._empty.value = markup.hint(
-            "No jobs yet. A run that you start is listed here, and can be opened, gone "
-            "on with or deleted on another day."
-        )
+        self._empty.value = markup.no_jobs(kept=isinstance(self._desk.store, Store))
         if len(self._jobs):
             self._grid.show(jobs_columns(self._jobs))
         self._enable()
@@ -112,17 +110,20 @@ class JobsView:
 
 
 def jobs_columns(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Chooses what the table shows of a frame like `sdr_kit.jobs()`."""
+    """Chooses what the table shows of a frame like `sdr_kit.jobs()`.
+
+    Texts of any length stand last: what does not fit is there by scrolling.
+    """
     columns = {
         "Job": jobs["job"],
         "Begun": [local(str(each)) for each in jobs["created_at"]],
-        "List": jobs["source"],
-        "Researcher": jobs["researcher"],
         "State": jobs["state"],
         "Accounts": jobs["total"],
         "Left": jobs["pending"],
         "Failed": jobs["failed"],
         "Cost": jobs["cost_usd"].map(dollars).where(jobs["cost_usd"] > 0, ""),
+        "List": jobs["source"],
+        "Researcher": jobs["researcher"],
     }
     if jobs["holder"].notna().any():
         columns["At work in"] = jobs["holder"].fillna("")

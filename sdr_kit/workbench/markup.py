@@ -93,6 +93,23 @@ def nothing_run(total: int) -> str:
     return hint("No accounts yet. Load a list in the tab <b>List</b>.")
 
 
+def no_jobs(*, kept: bool) -> str:
+    """Says why no jobs are listed.
+
+    Args:
+        kept: Whether the store outlives the panel.
+    """
+    if not kept:
+        return hint(
+            "Results are kept in memory and end with the notebook, so no jobs are "
+            "listed. A panel over a database lists them."
+        )
+    return hint(
+        "No jobs yet. A run that you start is listed here, and can be opened, gone "
+        "on with or deleted on another day."
+    )
+
+
 def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
     """Draws the bar with its counts, rate and time to go.
 
@@ -111,8 +128,9 @@ def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
     ]
     if now.ended:
         parts.append(f"in {duration(now.seconds)}")
-        if now.seconds:
-            parts.append(f"{60 * now.done / now.seconds:,.0f} accounts/min")
+        worked = now.done - now.reused
+        if worked and now.seconds:
+            parts.append(f"{60 * worked / now.seconds:,.0f} accounts/min")
     else:
         parts += [
             f"{now.running:,} in flight (limit {limit or now.limit:,})",
@@ -139,10 +157,11 @@ def before_a_run(
     said = []
     if fresh.accounts:
         saved = f", for {dollars(fresh.saved_usd)}" if fresh.saved_usd else ""
-        number = "All" if fresh.accounts == total else f"{fresh.accounts:,}"
+        of = counted(total, "account")
+        number = "All" if fresh.accounts == total > 1 else f"{fresh.accounts:,} of"
+        was = "was" if fresh.accounts == 1 else "were"
         said.append(
-            f"{number} of {counted(total, 'account')} were researched within the last "
-            f"{days:g} days{saved}."
+            f"{number} {of} {was} researched within the last {days:g} days{saved}."
         )
     if estimate is not None:
         earlier = counted(estimate.sample, "account")

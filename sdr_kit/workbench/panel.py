@@ -364,6 +364,7 @@ class Workbench(widgets.VBox):
         self._charts_view.refresh()
 
     def _list_changed(self) -> None:
+        self._question.hide()  # it was about another list
         self._draw()
 
     def _go_to(self, view: View) -> None:

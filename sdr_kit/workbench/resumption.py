@@ -83,10 +83,15 @@ class Resumption:
             self._ask(words, go_on, yes="Continue", other=("Show", open_it))
 
     def open(self, job_id: int) -> None:
-        """Shows a job of the store, and chooses who was asked in it."""
-        desk = self._desk
+        """Shows a job of the store; chooses who was asked in it, and its budget.
+
+        One without a budget leaves that of the settings, or of whoever sits there.
+        """
+        desk, chooser = self._desk, self._chooser
         desk.open(job_id)
-        self._chooser.choose(partial(desk.began, job_id))
+        chooser.choose(partial(desk.began, job_id))
+        if desk.job is not None and desk.job.budget_usd is not None:
+            chooser.budget_usd = desk.job.budget_usd
         self._opened()
 
     def _open_and_continue(self, job_id: int) -> None:

@@ -137,6 +137,7 @@ def choose_what_is_old(panel: Panel) -> None:
     panel.until(
         lambda: "Nothing is older than 60 days." in panel.says, seconds=5, what="none"
     )
+    assert panel.field("Days").input_value() == "60"
     panel.rows.nth(0).click()
     panel.rows.nth(2).click(modifiers=["Control"])
     panel.until(
@@ -154,6 +155,7 @@ def delete(panel: Panel, tour: Tour) -> None:
     panel.turn_to("Jobs")
     panel.until(lambda: panel.rows.count() == 1, seconds=10, what="the job")
     tour.look("5-jobs")
+    assert panel.shows_column("Cost")
     panel.rows.first.click()
     panel.until(panel.button("Delete").is_enabled, seconds=5, what="the button")
     panel.button("Delete").click()
