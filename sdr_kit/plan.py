@@ -126,7 +126,8 @@ class Plan:
         if not self._wanted(chosen):
             raise ValueError(
                 f"nothing is left to do in job {job_id}: all "
-                f"{counted(len(self.accounts), 'account')} have ended"
+                f"{counted(len(self.accounts), 'account')} have ended; to ask again "
+                "about some of them, name them: positions=[3, 17]"
             )
         self.fence = self.store.claim(job_id)
         # Only now can the former holder store nothing more.
@@ -175,7 +176,8 @@ class Plan:
         chosen = failed if positions is None else self._checked(positions)
         completed = chosen & (statuses.keys() - failed)
         if not chosen:
-            raise ValueError(f"there is nothing to retry in job {self.job_id}")
+            what = "research again" if again else "retry"
+            raise ValueError(f"there is nothing to {what} in job {self.job_id}")
         if completed and not again:
             raise ValueError(
                 f"the account at position {min(completed)} is completed; only failed "

@@ -212,7 +212,7 @@ def test_chosen_accounts_are_researched_again(store: str) -> None:
     assert list(run.frame["attempts"]) == [1, 2, 1, 1, 2, 1]
     with pytest.raises(ValueError, match="none of the list"):
         again.reprocess([6])
-    with pytest.raises(ValueError, match="nothing to retry"):
+    with pytest.raises(ValueError, match="nothing to research again"):
         again.reprocess([])
 
 
