@@ -90,14 +90,23 @@ class MemoryStore:
         """Is not there: a job in memory is gone on with by its own handle."""
         raise StoreError(f"job {job_id} is kept in memory and ends with its run")
 
-    def reopen(self, job_id: int, positions: Iterable[int]) -> None:
+    def reopen(
+        self,
+        job_id: int,
+        positions: Iterable[int],
+        *,
+        again: bool = False,
+        fence: int = FIRST_FENCE,  # noqa: ARG002
+    ) -> None:
         """Makes accounts that have ended pending again; see `Store.reopen`."""
-        outcomes, again = self._outcomes[job_id], self._again[job_id]
+        outcomes, kept = self._outcomes[job_id], self._again[job_id]
         with self._lock:
             for position in positions:
-                outcome = outcomes.pop(position, None)
-                if outcome is not None and outcome.status == "completed":
-                    again[position] = outcome
+                outcome = outcomes.get(position)
+                if outcome is not None and outcome.status == "failed":
+                    del outcomes[position]
+                elif outcome is not None and again:
+                    kept[position] = outcomes.pop(position)
 
     def tried(self, job_id: int) -> dict[int, tuple[int, float]]:
         """Gives the attempts and their seconds of the accounts without a result."""

@@ -133,7 +133,7 @@ class Plan:
         # Only now can the former holder store nothing more.
         return self._engine_again(
             self._wanted(chosen),
-            again=True,
+            again=chosen is not None,
             limit=self.limit,
             so_far=self._stored_books(self.limit, self.budget_usd),
             sample=frozenset(),
@@ -217,7 +217,7 @@ class Plan:
             ended = store.statuses(job_id)
             chosen = {place for place in chosen if ended.get(place) != "completed"}
         found = store.found(job_id, chosen)
-        store.reopen(job_id, chosen)
+        store.reopen(job_id, chosen, again=again, fence=self.fence)
         rows = [each for each in self.accounts if each.position in chosen]
         first = [each for each in rows if each.position in sample]
         others = [each for each in rows if each.position not in sample]

@@ -85,11 +85,12 @@ def resume(
     concurrency: int | None = None,
     budget_usd: float | None = None,
     settings: Settings | None = None,
-) -> Job:
+) -> AnyJob:
     """Goes on with a job where it stopped: all that has no result is researched.
 
     Its attempts, clock, costs and chart go on. What failed stays failed unless it is
-    named.
+    named. When nothing is left to do, the job is handed back as it is, for its `frame`,
+    `export` or `older_than`.
 
     Args:
         job_id: Its number; `jobs()` lists them.
@@ -105,15 +106,18 @@ def resume(
         settings: None reads the environment and `.env`.
 
     Raises:
-        ValueError: Nothing is left to do, the researcher is not known or invents where
-            the first did not, `accounts` is another list, or an argument is outside
-            its range.
+        ValueError: The researcher is not known or invents where the first did not,
+            `accounts` is another list, or an argument is outside its range.
         JobHeldError: Another process works on it; the message names it.
         StoreError: There is no such job, or the database cannot be used.
     """
     settings, job_id = settings or Settings(), job_number(job_id)
     where = _durable(store, settings)
     job = where.job(job_id)
+    if positions is None and len(where.statuses(job_id)) == job.total:
+        rows = None if accounts is None else _list_of(where, job, accounts)
+        _note_end(where, job)
+        return open_job(job_id, where, settings=settings, accounts=rows)
     researcher = researcher or maybe_researcher(where, job_id)
     if researcher is None:
         raise ValueError(
@@ -140,6 +144,20 @@ def resume(
             "not mix with what is true; begin a new job"
         )
     return Job(plan.engine_to_resume(job_id, positions), plan)
+
+
+def _note_end(store: Store, job: StoredJob) -> None:
+    """Notes that a job is finished whose process died when it had stored the last."""
+    if job.shown_state == "interrupted":
+        fence, past = store.claim(job.id), store.past(job.id)
+        store.end_job(
+            job.id,
+            state="finished",
+            reason=None,
+            seconds=past.seconds,
+            slot_seconds=past.slot_seconds,
+            fence=fence,
+        )
 
 
 def open_job(

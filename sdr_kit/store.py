@@ -60,18 +60,38 @@ class Store(JobStore):
 
     durable = True
 
-    def reopen(self, job_id: int, positions: Iterable[int]) -> None:
+    def reopen(
+        self,
+        job_id: int,
+        positions: Iterable[int],
+        *,
+        again: bool = False,
+        fence: int = FIRST_FENCE,
+    ) -> None:
         """Makes accounts that have ended pending again, all in one transaction.
 
         Their attempts stay. What a completed one has found is paid for, and stays until
         there is a new result; when the job ends without one, it stands again.
+
+        Args:
+            job_id: The job.
+            positions: The accounts.
+            again: Whether completed ones are reopened too, or left alone.
+            fence: Under which the job was taken.
+
+        Raises:
+            JobHeldError: Another process has taken it.
         """
         table, results = schema.results, schema.results.c
         chosen = (results.job_id == job_id) & results.position.in_(listed(positions))
 
         def reopen(connection: sa.Connection) -> None:
+            if connection.execute(_held(job_id, fence)).first() is None:
+                raise JobHeldError(self.taken_by(job_id))
             connection.execute(table.delete().where(chosen, results.status == "failed"))
-            connection.execute(table.update().where(chosen).values(status=schema.AGAIN))
+            if again:
+                change = table.update().where(chosen)
+                connection.execute(change.values(status=schema.AGAIN))
 
         self._db.write(reopen)
 
@@ -116,9 +136,7 @@ class Store(JobStore):
             transaction, and a function that closes the connection. The first raises
             JobHeldError when another process has taken the job, and writes nothing.
         """
-        held = sa.select(schema.jobs.c.id).where(
-            schema.jobs.c.id == job_id, schema.jobs.c.fence == fence
-        )
+        held = _held(job_id, fence)
         by = None if fingerprint is None else schema.short(fingerprint)
         with self._db.translated():
             connection = waiting_while_busy(self._db.opened)(to_write=True)
@@ -331,6 +349,12 @@ def open_store(store: AnyStore | str | None, settings: Settings) -> AnyStore:
             f'store is {store!r}; it must be a Store, a database URL or "memory"'
         )
     return MemoryStore() if store == "memory" else Store(store)
+
+
+def _held(job_id: int, fence: int) -> sa.Select[Any]:
+    """Finds a job, if it is still held under this fence."""
+    jobs = schema.jobs.c
+    return sa.select(jobs.id).where(jobs.id == job_id, jobs.fence == fence)
 
 
 def _of_the_unfinished(job_id: int, *sums: sa.Label[Any]) -> sa.Select[Any]:

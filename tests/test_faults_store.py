@@ -13,6 +13,7 @@ import pytest
 import sdr_kit
 from sdr_kit.account import Edit
 from sdr_kit.errors import StoreError
+from sdr_kit.recovery import AnyJob
 from sdr_kit.store import Store
 from tests.accounts import made_up
 from tests.faults import (
@@ -52,7 +53,7 @@ def went_on(job: sdr_kit.Job, before: Paid, number: int = 400) -> None:
     )
 
 
-def failed(job: sdr_kit.Job) -> str:
+def failed(job: AnyJob) -> str:
     with pytest.raises(StoreError) as caught:
         job.wait(20)
     assert job.progress.state == "crashed"
@@ -153,8 +154,8 @@ def test_a_full_disk_ends_the_run_with_one_message_and_it_can_go_on() -> None:
     job.cancel()
     job.wait(20)
     make_room = full_soon(store, pages=4)
-    job = sdr_kit.resume(1, paid, store)
-    said = failed(job)
+    resumed = sdr_kit.resume(1, paid, store)
+    said = failed(resumed)
     assert f"{FILE.absolute()} cannot be used: database or disk is full" in said
     assert "has space" in said
     assert books()["pending"] > 0

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -120,11 +121,19 @@ def test_the_list_of_a_job_is_what_it_was() -> None:
     assert run.frame[list(job.frame.columns[:9])].equals(job.frame.iloc[:, :9])
 
 
-def test_a_finished_job_has_nothing_left() -> None:
-    job = sdr_kit.start(made_up(3), Counting(), store=DATABASE)
-    job.wait(30)
+def test_a_finished_job_is_handed_back_as_it_is(tmp_path: Path) -> None:
+    run = sdr_kit.run_sync(sdr_kit.process(made_up(3), Counting(), store=DATABASE))
+    job = sdr_kit.resume(run.job_id, store=DATABASE)  # whoever has researched it
+    assert job.progress.state == "finished"
+    assert list(job.frame["status"]) == ["completed"] * 3
+    assert len(job.export(tmp_path / "old.csv").read_text().splitlines()) == 4
+    assert job.older_than(60) == []
+    again = sdr_kit.resume(job.id, Counting(), DATABASE, positions=[1])
+    assert again.wait(30).summary.completed == 3
     with pytest.raises(ValueError, match=r"left to do in job 1: all 3 .*name them"):
-        sdr_kit.resume(job.id, store=DATABASE)
+        sdr_kit.resume(job.id, Counting(), DATABASE, positions=[])
+    with pytest.raises(ValueError, match="is not the list of job 1"):
+        sdr_kit.resume(job.id, store=DATABASE, accounts=made_up(2))
     with pytest.raises(StoreError, match=r"there is no job 9"):
         sdr_kit.resume(9, store=DATABASE)
 

@@ -867,7 +867,7 @@ def test_what_is_found_stands_again_when_nothing_new_is_found(store: AnyStore) -
     record(store, job_id, outcomes=[completed(0), failed(1), completed(2)])
     known = {0: completed(0).research, 2: completed(2).research}
     assert store.found(job_id, range(3)) == known
-    store.reopen(job_id, range(3))
+    store.reopen(job_id, range(3), again=True)
     assert store.results(job_id) == []
     assert store.statuses(job_id) == {}
     record(store, job_id, outcomes=[failed(2)])

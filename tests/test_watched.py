@@ -14,6 +14,7 @@ import pytest
 import sdr_kit
 from sdr_kit import Account, Permanent, Settings
 from sdr_kit.account import Edit
+from sdr_kit.errors import JobHeldError
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.recovery import maybe_last_job, open_job
 from sdr_kit.store import AnyStore, Store
@@ -258,6 +259,19 @@ def test_a_wish_to_research_again_outlives_the_process() -> None:
     counting.calls.clear()
     sdr_kit.resume(1, counting, DATABASE, positions=[0]).wait(30)
     assert counting.calls == [0]
+
+
+def test_who_has_lost_a_job_reopens_nothing() -> None:
+    """As one that was stopped between taking the job and looking what is left."""
+    job = sdr_kit.start(made_up(3), Counting(), store=DATABASE)
+    job.wait(30)
+    store = Store(DATABASE)
+    stale = store.claim(1)
+    store.end_job(1, state="finished", reason=None, seconds=1.0, fence=stale)
+    store.claim(1)
+    with pytest.raises(JobHeldError, match="was taken over by process"):
+        store.reopen(1, [0, 1, 2], again=True, fence=stale)
+    assert len(store.statuses(1)) == 3
 
 
 def test_what_is_older_is_found() -> None:

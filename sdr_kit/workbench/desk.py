@@ -195,7 +195,7 @@ class Desk:
         researcher: Researcher,
         concurrency: int,
         budget_usd: float | None,
-    ) -> Job:
+    ) -> AnyJob:
         """Takes the job up again.
 
         Args:

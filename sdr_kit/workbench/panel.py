@@ -366,6 +366,8 @@ class Workbench(widgets.VBox):
     def _list_changed(self) -> None:
         self._question.hide()  # it was about another list
         self._draw()
+        if self._desk.job is None:
+            self._resumption.offer_last()
 
     def _go_to(self, view: View) -> None:
         self._tabs.selected_index = self._views.index(view)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sdr_kit.batch import Job
 from sdr_kit.dates import local
+from sdr_kit.estimate import maybe_estimate
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.chooser import Chooser
 from sdr_kit.workbench.desk import Desk
@@ -115,13 +116,13 @@ class Resumption:
 
     def reprocess(self, positions: list[int]) -> None:
         """Asks whether to research accounts again, completed or not."""
-        desk, job, researcher = self._desk, self._desk.job, self._chooser.researcher
+        job = self._desk.job
         if job is None:
             return
         estimate = None
-        if getattr(researcher, "paid", False):
-            estimate = desk.forecast(
-                researcher, concurrency=self._at_once(), calls=len(positions)
+        if job.summary.cost_usd:
+            estimate = maybe_estimate(
+                job.results(), accounts=len(positions), concurrency=self._at_once()
             )
         self._ask(
             markup.before_reprocessing(len(positions), estimate, job.asked.name),

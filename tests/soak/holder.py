@@ -59,14 +59,12 @@ def fight(url: str, address: str, life: int, lease: float) -> None:
     patch.setattr("sdr_kit.job_store.LEASE_SECONDS", lease)
     patch.setattr("sdr_kit.keeper.BEAT_SECONDS", lease / 5)
     patch.setattr("sdr_kit.keeper.LOOK_SECONDS", lease / 10)
-    while True:
+    while Store(url).job(JOB).state != "finished":
         try:
             stopped = work(url, address, life, 0)
         except JobHeldError:
             say("refused")
             time.sleep(lease / 5)
-        except ValueError:  # nothing is left to do
-            return
         else:
             say("lost" if stopped else "done")
 
