@@ -388,7 +388,7 @@ def test_a_job_is_made_with_all_its_accounts_or_not_at_all(file: Store) -> None:
 
 
 def test_writing_for_a_job_that_is_not_there_is_an_error(file: Store) -> None:
-    with pytest.raises(StoreError, match="there is no job 99"):
+    with pytest.raises(StoreError, match="Job 99 was deleted"):
         record(file, 99, outcomes=[completed(0)])
 
 
