@@ -221,7 +221,6 @@ class Job(JobResults):
     A handle whose job was retried goes on saying what its own run came to
     (`progress`, `history`, `wait`). What it is asked to do (`pause`, `resume`,
     `cancel`, `retry`, another `concurrency`) is done to the job as it runs now.
-
     """
 
     def __init__(self, engine: Engine, plan: Plan) -> None:

@@ -141,7 +141,7 @@ def test_a_script_at_its_end_waits_for_its_job_and_stores_all_of_it() -> None:
 def wall(monkeypatch: pytest.MonkeyPatch) -> WallClock:
     clock = WallClock()
     monkeypatch.setattr("sdr_kit.lease.time", clock)
-    monkeypatch.setattr("sdr_kit.store.time", clock)
+    monkeypatch.setattr("sdr_kit.job_store.time", clock)
     return clock
 
 

@@ -435,6 +435,7 @@ async def test_the_panel_shows_no_key(
     logs: io.StringIO,
     tmp_path: Path,
 ) -> None:
+    ipywidgets.Widget.close_all()  # of other tests
     server.on(speaker.path, by_account(speaker))
     # Without prices: the panel asks before it pays.
     researcher = opened(speaker, server, settings, prices=None)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
-import textwrap
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -302,65 +298,3 @@ def test_the_list_of_jobs_has_its_columns_also_when_it_is_empty() -> None:
     assert str(row.created_at.tz) == "UTC"
     with pytest.raises(StoreError, match="name a database"):
         sdr_kit.jobs("memory")
-
-
-KILLED = textwrap.dedent(
-    """
-    import asyncio, sys, sdr_kit
-    from tests.accounts import made_up
-
-    calls = open("calls.txt", "a", buffering=1)
-
-    async def research(account):
-        print(account.position, file=calls)
-        await asyncio.sleep(0.01)
-        return {"position": account.position, "cost_usd": 0.5}
-
-    if len(sys.argv) > 1:
-        job = sdr_kit.resume(int(sys.argv[1]), research, "sqlite:///jobs.db")
-    else:
-        job = sdr_kit.start(
-            made_up(300), research, store="sqlite:///jobs.db", concurrency=5
-        )
-    print(job.id, flush=True)
-    job.wait()
-    """
-)
-
-
-def killed_after(calls: Path, more: int, *arguments: str) -> None:
-    """Runs the script until so many more calls are made, then kills it."""
-
-    def made() -> int:
-        return calls.read_text().count("\n") if calls.exists() else 0
-
-    before = made()
-    script = [sys.executable, "-c", KILLED, *arguments]
-    root = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    process = subprocess.Popen(script, stdout=subprocess.PIPE, env=environment)  # noqa: S603
-    assert process.stdout is not None
-    with process, process.stdout:
-        assert process.stdout.readline() == b"1\n"
-        until(lambda: made() > before + more or process.poll() is not None)
-        process.send_signal(signal.SIGKILL)
-
-
-@pytest.mark.timeout(120)
-def test_what_is_stored_is_never_asked_again_after_kills(tmp_path: Path) -> None:
-    calls = tmp_path / "calls.txt"
-    killed_after(calls, 20)
-    stored = set(Store(DATABASE).statuses(1))
-    assert sdr_kit.jobs(DATABASE)["state"].tolist() == ["interrupted"]
-    for _ in range(2):
-        began = len(calls.read_text().split())
-        killed_after(calls, 40, "1")
-        later = {int(each) for each in calls.read_text().split()[began:]}
-        assert not later & stored
-        stored = set(Store(DATABASE).statuses(1))
-    counting = Counting()
-    run = sdr_kit.resume(1, counting, DATABASE).wait(60)
-    assert run.summary.completed == 300
-    assert not set(counting.calls) & stored
-    assert run.frame["position"].tolist() == list(range(300))
-    assert threading.active_count() < 20

@@ -36,7 +36,7 @@ def watched(job: sdr_kit.Job) -> Iterator[Progress]:
     yield job.progress
 
 
-@pytest.mark.parametrize("concurrency", [5, 20])
+@pytest.mark.parametrize("concurrency", [5, pytest.param(20, marks=pytest.mark.soak)])
 async def test_with_60_requests_a_minute_no_account_fails_and_few_calls_are_wasted(
     settings: Settings, concurrency: int
 ) -> None:

@@ -331,7 +331,7 @@ class Desk:
         now = None if job is None else job.progress
         if job is None or now is None or not now.reason or not now.pending:
             return None
-        if now.state not in ("paused", "stopped"):
+        if now.state not in ("paused", "stopped", "interrupted"):
             return None
         subject = (job.id, now.done, job.concurrency)
         if self._outlook[0] != subject:  # the store is asked once for each question

@@ -233,7 +233,7 @@ def notice(
         if now.state == "paused":
             more += "<br>Press <b>Resume</b> to go on, or <b>Cancel</b>."
         if now.state == "interrupted":
-            more = " Press <b>Continue</b>: nothing that is stored is asked again."
+            more += " Press <b>Continue</b>: nothing that is stored is asked again."
         lines.append(
             f'<p class="{kind}" role="status">{html.escape(now.reason)}{more}</p>'
         )
