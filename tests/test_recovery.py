@@ -166,6 +166,7 @@ def test_others_steer_a_job_through_its_row() -> None:
     store.steer(job.id, limit=7)
     until(lambda: job.progress.limit == 7)
     assert job.concurrency == 7
+    until(lambda: len(store.past(job.id).samples) > 0)  # a kill would leave them
     store.steer(job.id, state="paused")
     until(lambda: job.progress.state == "paused" and not job.progress.running)
     calls = len(counting.calls)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import reprlib
 import sqlite3
 import subprocess
 import sys
@@ -234,7 +235,7 @@ def with_ours(account: Account) -> Research:
 
 def from_file(source: str) -> Callable[..., Any]:
     """Gives the function `f` of a module whose file says something else by now."""
-    names: dict[str, Any] = {"functools": functools, "json": json}
+    names: dict[str, Any] = {each.__name__: each for each in (functools, json, reprlib)}
     exec(compile(source, __file__, "exec"), names)  # noqa: S102 (what is in a cell)
     function: Callable[..., Any] = names["f"]
     return function
@@ -281,7 +282,7 @@ def f(account):
     return {{"said": {word!r}}}
 """
 HIDDEN = """
-f = functools.singledispatch(lambda account: {{"said": {word!r}}})
+f = reprlib.recursive_repr({word!r})
 """
 
 

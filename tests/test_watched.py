@@ -77,6 +77,8 @@ def test_nobody_can_be_told_anything_when_nobody_works() -> None:
 def test_a_job_elsewhere_is_steered_through_its_row() -> None:
     job = sdr_kit.start(made_up(500), Counting(0.02), store=DATABASE, concurrency=2)
     seen = watched()
+    began = seen.summary.completed
+    until(lambda: seen.summary.completed > began)
     seen.concurrency = 7
     assert seen.concurrency == 7  # at once, or a slider would jump back
     until(lambda: job.progress.limit == 7)
@@ -233,6 +235,9 @@ def test_what_is_not_reached_stays_as_it_was(store: str) -> None:
     asked = list(run.frame["asked"])
     assert asked[0] == 2
     assert asked[-1] == 1
+    tried = run.attempts["position"].value_counts().sort_index()
+    assert list(run.frame["attempts"]) == list(tried)
+    assert max(tried) == 2
 
 
 def test_a_wish_to_research_again_outlives_the_process() -> None:
