@@ -62,8 +62,9 @@ def fight(url: str, address: str, life: int, lease: float) -> None:
     while Store(url).job(JOB).state != "finished":
         try:
             stopped = work(url, address, life, 0)
-        except JobHeldError:
-            say("refused")
+        except JobHeldError as error:
+            # It may have been overtaken before it had begun.
+            say("lost" if "was taken over" in str(error) else "refused")
             time.sleep(lease / 5)
         else:
             say("lost" if stopped else "done")
