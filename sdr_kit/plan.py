@@ -18,7 +18,6 @@ from sdr_kit.memory_store import MemoryStore
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.tally import Tally
-from sdr_kit.words import counted
 from sdr_kit.worker import Researcher, check_researcher, name_of
 
 # By store and job, as long as somebody has them: so a job can be gone on with.
@@ -117,18 +116,14 @@ class Plan:
             positions: The accounts to work on; None is all without a result.
 
         Raises:
-            ValueError: Nothing is left to do, or a position is none of the list.
+            ValueError: There is no position, or one is none of the list.
             JobHeldError: Another process works on it.
         """
         self.store = open_store(self._where, self.settings)
         self.job_id = job_id
         chosen = None if positions is None else self._checked(positions)
-        if not self._wanted(chosen):
-            raise ValueError(
-                f"nothing is left to do in job {job_id}: all "
-                f"{counted(len(self.accounts), 'account')} have ended; to ask again "
-                "about some of them, name them: positions=[3, 17]"
-            )
+        if chosen is not None and not chosen:
+            raise ValueError(f"there is nothing to research again in job {job_id}")
         self.fence = self.store.claim(job_id)
         # Only now can the former holder store nothing more.
         return self._engine_again(
