@@ -61,7 +61,10 @@ class Tour:
             assert_clean(self.notebook, self.panel)
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize(
+    "theme",
+    ["JupyterLab Light", pytest.param("JupyterLab Dark", marks=pytest.mark.soak)],
+)
 def test_a_day_at_the_workbench(
     browser: Browser, lab: Lab, function_notebook: str, theme: str
 ) -> None:
