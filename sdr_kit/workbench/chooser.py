@@ -6,33 +6,25 @@ import contextlib
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cache
 from typing import Any, cast
 
 import ipywidgets as widgets
 
 from sdr_kit.errors import SdrKitError
-from sdr_kit.research.anthropic import AnthropicResearcher
-from sdr_kit.research.brief import BRIEFS
-from sdr_kit.research.openai import HOST, OpenAIResearcher
-from sdr_kit.research.sandbox import Sandbox
+from sdr_kit.research.ready_made import (
+    BRIEFS_BY_NAME,
+    SANDBOX_LABEL,
+    ReadyMade,
+    ready_made,
+)
 from sdr_kit.settings import Settings
 from sdr_kit.workbench.parts import LABEL_WIDTH, row, show
 from sdr_kit.worker import Researcher, check_researcher
 
-SANDBOX = "Sandbox (offline, invented answers)"
-BOTH = "customer-identity", "workforce-identity"
 WIDTH = {"width": "400px", "max_width": "100%"}
 NARROW = {"width": "240px"}
 # A comma stands before three digits only: half of Europe writes 1,5 and means 1.5.
 _AMOUNT = re.compile(r"(\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+")
-
-
-class ReadyMade:
-    """A researcher of ours, made when its brief is known; one for each brief."""
-
-    def __init__(self, make: Callable[[str | tuple[str, ...]], Researcher]) -> None:
-        self.about = cache(make)
 
 
 class Chooser:
@@ -61,10 +53,9 @@ class Chooser:
         budgeted: Callable[..., None],
     ) -> None:
         wide = {"description_width": LABEL_WIDTH}
-        self._briefs = [*((name, name) for name in BRIEFS), (" + ".join(BOTH), BOTH)]
         self.dropdown = widgets.Dropdown(
             options={
-                **_ready_made(settings),
+                **{each.label: each for each in ready_made(settings).values()},
                 **{name: check_researcher(each) for name, each in researchers.items()},
             },
             description="Researcher",
@@ -72,7 +63,7 @@ class Chooser:
             layout=WIDTH,
         )
         self._brief = widgets.Dropdown(
-            options=self._briefs,
+            options=dict(BRIEFS_BY_NAME),
             description="Brief",
             style=wide,
             layout=WIDTH,
@@ -104,7 +95,7 @@ class Chooser:
     def choose(self, wanted: Callable[[Researcher], bool]) -> bool:
         """Chooses the first researcher and brief that is wanted, if there is one."""
         for label, offered in self.dropdown.options.items():
-            briefs = [brief for _, brief in self._briefs]
+            briefs = BRIEFS_BY_NAME.values()
             for brief in briefs if isinstance(offered, ReadyMade) else [None]:
                 with contextlib.suppress(SdrKitError):  # a price is wrong, perhaps
                     if wanted(_made(offered, brief)):
@@ -143,7 +134,7 @@ class Chooser:
         """Hides the brief of researchers that have none, and what costs nothing."""
         chosen = self.dropdown.value
         show(self._brief, visible=isinstance(chosen, ReadyMade))
-        show(self._budget, visible=self.dropdown.label != SANDBOX)
+        show(self._budget, visible=self.dropdown.label != SANDBOX_LABEL)
 
 
 def _made(offered: Any, brief: Any) -> Researcher:
@@ -155,19 +146,3 @@ def _made(offered: Any, brief: Any) -> Researcher:
 def _written(usd: float | None) -> str:
     """Writes an amount with all its digits, and no more."""
     return "" if usd is None else f"{Decimal(str(usd)).normalize():f}"
-
-
-def _ready_made(settings: Settings) -> dict[str, ReadyMade]:
-    """Gives the sandbox, and each provider that can be asked as the settings stand."""
-    offered = {
-        SANDBOX: ReadyMade(lambda brief: Sandbox(brief=brief, settings=settings))
-    }
-    if settings.openai_api_key is not None or HOST not in settings.openai_base_url:
-        offered[f"OpenAI {settings.openai_model}"] = ReadyMade(
-            lambda brief: OpenAIResearcher(brief, settings=settings)
-        )
-    if settings.anthropic_api_key is not None:
-        offered[f"Anthropic {settings.anthropic_model}"] = ReadyMade(
-            lambda brief: AnthropicResearcher(brief, settings=settings)
-        )
-    return offered

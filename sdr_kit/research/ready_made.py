@@ -1,0 +1,80 @@
+"""The researchers that can be asked as the settings stand, and their briefs, by name.
+
+Who drives the kit from outside, on the panel, the command line or over HTTP, names a
+researcher and a brief; here the names become objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+
+from sdr_kit.research.anthropic import AnthropicResearcher
+from sdr_kit.research.brief import BRIEFS
+from sdr_kit.research.client import ReadyMadeResearcher
+from sdr_kit.research.openai import HOST, OpenAIResearcher
+from sdr_kit.research.sandbox import Sandbox
+from sdr_kit.settings import Settings
+
+SANDBOX = "sandbox"
+SANDBOX_LABEL = "Sandbox (offline, invented answers)"
+BOTH = "customer-identity", "workforce-identity"
+Brief = str | tuple[str, ...]
+# What the briefs are called that can be asked about, alone or together.
+BRIEFS_BY_NAME: Mapping[str, Brief] = {
+    **{name: name for name in BRIEFS},
+    " + ".join(BOTH): BOTH,
+}
+
+
+class ReadyMade:
+    """A kind of researcher, made when its brief is known; one for each brief.
+
+    Args:
+        label: What people call it.
+        make: Makes it.
+
+    Attributes:
+        label: The same.
+        about: Gives the researcher for a brief, or several.
+
+    Raises:
+        SdrKitError: By `about`: it cannot be made, a key or a price is wrong.
+    """
+
+    def __init__(
+        self, label: str, make: Callable[[Brief], ReadyMadeResearcher]
+    ) -> None:
+        self.label = label
+        self.about = cache(make)
+
+    @property
+    def each(self) -> Iterator[tuple[str, ReadyMadeResearcher]]:
+        """Each brief's name, with the researcher that asks about it."""
+        for name, brief in BRIEFS_BY_NAME.items():
+            yield name, self.about(brief)
+
+
+def ready_made(settings: Settings) -> dict[str, ReadyMade]:
+    """Gives who can be asked, by name: `sandbox`, `openai` and `anthropic`.
+
+    The sandbox always can; a provider when the settings have a key for it, or the
+    address of a server that speaks its formats.
+    """
+    offered = {
+        SANDBOX: ReadyMade(
+            SANDBOX_LABEL,
+            lambda brief: Sandbox(brief, settings=settings),
+        )
+    }
+    if settings.openai_api_key is not None or HOST not in settings.openai_base_url:
+        offered["openai"] = ReadyMade(
+            f"OpenAI {settings.openai_model}",
+            lambda brief: OpenAIResearcher(brief, settings=settings),
+        )
+    if settings.anthropic_api_key is not None:
+        offered["anthropic"] = ReadyMade(
+            f"Anthropic {settings.anthropic_model}",
+            lambda brief: AnthropicResearcher(brief, settings=settings),
+        )
+    return offered
