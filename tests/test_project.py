@@ -47,7 +47,7 @@ def test_conda_and_pip_ask_for_the_same(environment: Any) -> None:
     *conda, pip = listed
     assert conda[0] == f"python{PYPROJECT['project']['requires-python']}"
     assert conda[1] == "pip"
-    assert pip["pip"][-1] == "-e ."
+    assert pip["pip"][-1] == "-e .[api]"
     wanted = dict(
         map(
             bounds,
