@@ -87,6 +87,10 @@ class StoreError(SdrKitError):
     """The database cannot be opened, read or written."""
 
 
+class NoJobError(StoreError):
+    """There is no such job in the store."""
+
+
 class JobHeldError(StoreError):
     """Another process works on the job; the message names it."""
 

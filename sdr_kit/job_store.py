@@ -21,11 +21,11 @@ from sdr_kit.database import (
     insert,
 )
 from sdr_kit.dates import now
-from sdr_kit.errors import JobHeldError, StoreError
+from sdr_kit.errors import JobHeldError, NoJobError
 from sdr_kit.lease import FIRST_FENCE, LEASE_SECONDS, Lease, this_process
 from sdr_kit.progress import Progress, Sample
 from sdr_kit.settings import Settings
-from sdr_kit.stored_job import Past, StoredJob, job_number
+from sdr_kit.stored_job import Beginning, Past, StoredJob, job_number
 from sdr_kit.words import duration
 
 # Of the columns beside max() SQLite takes those of the row that has it
@@ -74,54 +74,35 @@ class JobStore:
     def create_job(
         self,
         accounts: Sequence[Account],
+        beginning: Beginning | None,
         *,
-        researcher: str,
-        concurrency: int,
-        synthetic: bool = False,
-        terms: str | None = None,
         keys: Sequence[str] | None = None,
-        fingerprint: str | None = None,
-        reuse_since: str | None = None,
         source: str = "",
         layout: Sequence[tuple[str, str]] = (),
-        budget_usd: float | None = None,
     ) -> int:
         """Stores a new job with all its accounts and gives its number.
 
-        When the file was deleted meanwhile, it begins a new one. What earlier jobs have
-        found of the same companies by the same fingerprint is taken over, all in one
-        transaction: the newest of each company that is new enough.
+        When the file was deleted meanwhile, it begins a new one.
 
         Args:
             accounts: The list.
-            researcher: What the researcher is called.
-            concurrency: How many at once, to begin with.
-            synthetic: Whether what it says is invented.
-            terms: Who answers, what is asked, and at which prices; None when nobody
-                knows.
+            beginning: How it begins, in the same transaction; None: it is to be begun
+                by `begin`.
             keys: What identifies the company of each account; see
                 `sdr_kit.loading.names.account_key`. None takes nothing over.
-            fingerprint: Who answers and what is asked; None when nobody knows.
-            reuse_since: What was found before is too old (ISO 8601, UTC); None takes
-                nothing over.
             source: What the list is called.
             layout: Its other columns in their order, with their dtypes.
-            budget_usd: What the job may cost in all; None is no bound.
         """
         names: Sequence[str | None] = keys or [None] * len(accounts)
         job = schema.jobs.insert().values(
             created_at=now(),
-            researcher=researcher,
-            concurrency=concurrency,
+            researcher="",
+            concurrency=0,
             total=len(accounts),
-            state="running",
-            synthetic=synthetic,
-            terms=terms,
+            state="ready",
             source=source,
             layout=json.dumps(layout),
-            budget_usd=budget_usd,
-            fence=FIRST_FENCE,
-            **_lease(),
+            fence=0,
         )
 
         def create(connection: sa.Connection) -> int:
@@ -135,19 +116,35 @@ class JobStore:
                     for account, key in zip(accounts, names, strict=True)
                 ],
             )
-            if fingerprint is not None and reuse_since is not None:
-                same = {"by": schema.short(fingerprint), "since": reuse_since}
-                connection.execute(_TAKE_OVER, {"job": job_id, **same})
+            if beginning is not None:
+                _begin(connection, job_id, beginning)
             return job_id
 
         return self._db.write(create, anew=True)
+
+    def begin(self, job_id: int, beginning: Beginning) -> None:
+        """Begins a job that was only stored, and takes it for this process.
+
+        It may write under the first fence.
+
+        Raises:
+            JobHeldError: It was begun meanwhile.
+            NoJobError: There is no such job.
+        """
+
+        def begin(connection: sa.Connection) -> None:
+            if self._free_lease(connection, job_id).fence:
+                raise JobHeldError(f"job {job_id} was begun meanwhile")
+            _begin(connection, job_id, beginning)
+
+        self._db.write(begin)
 
     def claim(self, job_id: int) -> int:
         """Takes a job for this process, and gives the fence under which it may write.
 
         Raises:
             JobHeldError: Another one holds it, or this one already.
-            StoreError: There is no such job.
+            NoJobError: There is no such job.
         """
 
         def claim(connection: sa.Connection) -> int:
@@ -164,12 +161,12 @@ class JobStore:
 
         Raises:
             JobHeldError: Another process works on it.
-            StoreError: There is no such job.
+            NoJobError: There is no such job.
         """
         jobs = schema.jobs
         row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
         if row is None:
-            raise StoreError(f"there is no job {job_id} in {self}")
+            raise NoJobError(f"there is no job {job_id} in {self}")
         lease = schema.job_of(row).lease
         if not lease.free:
             left = duration(max(lease.until - time.time(), 1.0))
@@ -254,7 +251,7 @@ class JobStore:
         Raises:
             ValueError: Nothing is wanted, or a value is outside its range.
             RuntimeError: Nobody works on the job.
-            StoreError: There is no such job.
+            NoJobError: There is no such job.
         """
         job_id, jobs = job_number(job_id), schema.jobs
         wanted = wishes.checked(limit=limit, state=state, budget_usd=budget_usd)
@@ -262,7 +259,7 @@ class JobStore:
         def steer(connection: sa.Connection) -> None:
             row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
             if row is None:
-                raise StoreError(f"there is no job {job_id} in {self}")
+                raise NoJobError(f"there is no job {job_id} in {self}")
             if not schema.job_of(row).held:
                 raise RuntimeError(f"nobody works on job {job_id}; continue it first")
             all_of_it = wishes.added(json.loads(row.wanted or "{}"), wanted)
@@ -329,12 +326,12 @@ class JobStore:
         """Reads a job.
 
         Raises:
-            StoreError: There is no such job.
+            NoJobError: There is no such job.
         """
         job_id = job_number(job_id)
         found = self._jobs(schema.jobs.c.id == job_id)
         if not found:
-            raise StoreError(f"there is no job {job_id} in {self}")
+            raise NoJobError(f"there is no job {job_id} in {self}")
         return found[0]
 
     def jobs(self) -> list[StoredJob]:
@@ -403,7 +400,7 @@ class JobStore:
 
         Raises:
             JobHeldError: A process works on it.
-            StoreError: There is no such job.
+            NoJobError: There is no such job.
         """
         job_id = job_number(job_id)
         belongings = (schema.results, schema.attempts, schema.samples, schema.accounts)
@@ -415,6 +412,30 @@ class JobStore:
             connection.execute(schema.jobs.delete().where(schema.jobs.c.id == job_id))
 
         self._db.write(delete)
+
+
+def _begin(connection: sa.Connection, job_id: int, how: Beginning) -> None:
+    """Begins a job.
+
+    What earlier jobs have found of the same companies by the same fingerprint is taken
+    over: the newest of each company that is new enough.
+    """
+    change = schema.jobs.update().where(schema.jobs.c.id == job_id)
+    connection.execute(
+        change.values(
+            researcher=how.researcher,
+            concurrency=how.concurrency,
+            state="running",
+            synthetic=how.synthetic,
+            terms=how.terms,
+            budget_usd=how.budget_usd,
+            fence=FIRST_FENCE,
+            **_lease(),
+        )
+    )
+    if how.fingerprint is not None and how.reuse_since is not None:
+        same = {"by": schema.short(how.fingerprint), "since": how.reuse_since}
+        connection.execute(_TAKE_OVER, {"job": job_id, **same})
 
 
 def _lease() -> dict[str, Any]:

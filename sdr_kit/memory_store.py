@@ -10,7 +10,7 @@ from sdr_kit.account import Account, Attempt, Edit, Outcome, Research, Status
 from sdr_kit.dates import seconds_of
 from sdr_kit.errors import StoreError
 from sdr_kit.lease import FIRST_FENCE
-from sdr_kit.stored_job import Past
+from sdr_kit.stored_job import Beginning, Past
 
 # Writes a batch of attempts and outcomes of one job, all of it or nothing.
 Record = Callable[[Sequence[Attempt], Sequence[Outcome]], None]
@@ -43,17 +43,11 @@ class MemoryStore:
     def create_job(
         self,
         accounts: Sequence[Account],  # noqa: ARG002 (they live in the run)
+        beginning: Beginning,
         *,
-        researcher: str,  # noqa: ARG002
-        concurrency: int,  # noqa: ARG002
-        synthetic: bool = False,  # noqa: ARG002
-        terms: str | None = None,
         keys: Sequence[str] | None = None,
-        fingerprint: str | None = None,
-        reuse_since: str | None = None,
         source: str = "",  # noqa: ARG002
         layout: Sequence[tuple[str, str]] = (),  # noqa: ARG002
-        budget_usd: float | None = None,  # noqa: ARG002
     ) -> int:
         """Gives the number of a new job."""
         with self._lock:
@@ -62,10 +56,11 @@ class MemoryStore:
             self._attempts[job_id] = []
             self._again[job_id] = {}
             self._found_at[job_id] = {}
-            self._terms[job_id] = terms
+            self._terms[job_id] = beginning.terms
             self._keys[job_id] = keys or ()
-            if fingerprint is not None and reuse_since is not None:
-                self._take_over(job_id, fingerprint, reuse_since)
+            by, since = beginning.fingerprint, beginning.reuse_since
+            if by is not None and since is not None:
+                self._take_over(job_id, by, since)
         return job_id
 
     def claim(self, job_id: int) -> int:  # noqa: ARG002

@@ -16,7 +16,8 @@ from sdr_kit.fingerprint import fingerprint_of, terms_of
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.settings import Settings
-from sdr_kit.store import AnyStore, open_store
+from sdr_kit.store import AnyStore, Store, open_store
+from sdr_kit.stored_job import Beginning
 from sdr_kit.tally import Tally
 from sdr_kit.worker import Researcher, check_researcher, name_of
 
@@ -69,24 +70,56 @@ class Plan:
             sample: So many accounts, spread over the list, come first, and the run asks
                 before it goes on with the others; 0 is none.
         """
-        rows = tuple(self.accounts)
         self.store = open_store(self._where, self.settings)
         self.job_id = self.store.create_job(
-            rows,
+            tuple(self.accounts),
+            self.beginning,
+            keys=self.accounts.keys,
+            source=self.accounts.source,
+            layout=self.accounts.others,
+        )
+        return self._first_engine(attended=attended, sample=sample)
+
+    @property
+    def beginning(self) -> Beginning:
+        """How the job begins."""
+        since = maybe_since(self.researcher, self.settings)
+        return Beginning(
             researcher=name_of(self.researcher),
             concurrency=self.limit,
             synthetic=self.synthetic,
             terms=terms_of(self.researcher),
-            keys=self.accounts.keys,
             fingerprint=fingerprint_of(self.researcher),
-            reuse_since=self._reuse_since,
-            source=self.accounts.source,
-            layout=self.accounts.others,
+            reuse_since=None if self._refresh else since,
             budget_usd=None if math.isinf(self.budget_usd) else self.budget_usd,
         )
+
+    def engine_to_begin(
+        self, job_id: int, store: Store, positions: Iterable[int] | None = None
+    ) -> Engine:
+        """Begins a job that was only stored, and gives what will run it.
+
+        Args:
+            job_id: The job.
+            store: Where it is.
+            positions: The accounts to work on; None is all.
+
+        Raises:
+            ValueError: A position is none of the list.
+            JobHeldError: It was begun meanwhile.
+        """
+        chosen = None if positions is None else self._checked(positions)
+        store.begin(job_id, self.beginning)
+        self.store, self.job_id = store, job_id
+        return self._first_engine(attended=True, chosen=chosen)
+
+    def _first_engine(
+        self, *, attended: bool, sample: int = 0, chosen: Set[int] | None = None
+    ) -> Engine:
         _researchers[str(self.store), self.job_id] = self.researcher
         reused = self.store.taken_over(self.job_id)
-        rows = tuple(row for row in rows if row.position not in reused)
+        left = self._wanted(chosen) - reused.keys()
+        rows = tuple(row for row in self.accounts if row.position in left)
         sample = min(sample, len(rows))
         return Engine(
             _sample_first(rows, sample),
@@ -138,11 +171,6 @@ class Plan:
         if chosen is not None:
             return chosen
         return set(range(len(self.accounts))) - self.store.statuses(self.job_id).keys()
-
-    @property
-    def _reuse_since(self) -> str | None:
-        refresh = self._refresh
-        return None if refresh else maybe_since(self.researcher, self.settings)
 
     def engine_for_retry(
         self,

@@ -15,6 +15,7 @@ from sdr_kit.account import Usage
 from sdr_kit.words import dollars, duration
 
 State = Literal[
+    "ready",
     "running",
     "held",
     "paused",
@@ -24,7 +25,10 @@ State = Literal[
     "crashed",
     "interrupted",
 ]
-ENDED = frozenset({"finished", "stopped", "cancelled", "crashed", "interrupted"})
+# Of a job that nobody works on.
+ENDED = frozenset(
+    {"ready", "finished", "stopped", "cancelled", "crashed", "interrupted"}
+)
 
 # The window of the rate follows the latency: eight accounts' time smooths the rate at
 # one account a time and still shows a moved slider soon.
@@ -43,10 +47,10 @@ class Progress:
     `completed + failed + pending == total` holds in every snapshot.
 
     Attributes:
-        state: `running`, `held` (the provider refuses or is down), `paused`, or how
-            it ended: `finished`, `stopped` (no account could succeed, or the budget is
-            reached), `cancelled`, `crashed` (a bug), `interrupted` (its process is
-            gone).
+        state: `ready` (to be begun), `running`, `held` (the provider refuses or is
+            down), `paused`, or how it ended: `finished`, `stopped` (no account could
+            succeed, or the budget is reached), `cancelled`, `crashed` (a bug),
+            `interrupted` (its process is gone).
         reason: Why it is held, paused by itself, stopped or crashed, or that a sample
             comes first; else None.
         total: Accounts in the run.
@@ -98,7 +102,7 @@ class Progress:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will happen any more."""
+        """Whether nothing will happen any more, or nothing yet."""
         return self.state in ENDED
 
     @property

@@ -49,11 +49,11 @@ def jobs(
 
     Returns:
         One row a job: `job` (its number), `created_at` (UTC), `source` (what its list
-        is called), `researcher`, `state` (`running`, `interrupted` when the process
-        that ran it is gone, or how it ended: `finished`, `stopped`, `cancelled`,
-        `crashed`), `total`, `completed`, `failed`, `pending`, `reused` (accounts),
-        `seconds`, `cost_usd` (of all attempts), `reason` (why it ended early) and
-        `holder` (the process that works on it now).
+        is called), `researcher`, `state` (`ready` to begin, `running`, `interrupted`
+        when the process that ran it is gone, or how it ended: `finished`, `stopped`,
+        `cancelled`, `crashed`), `total`, `completed`, `failed`, `pending`, `reused`
+        (accounts), `seconds`, `cost_usd` (of all attempts), `reason` (why it ended
+        early) and `holder` (the process that works on it now).
 
     Raises:
         StoreError: The database cannot be used.
@@ -84,9 +84,12 @@ def resume(
     accounts: Accounts | None = None,
     concurrency: int | None = None,
     budget_usd: float | None = None,
+    refresh: bool = False,
     settings: Settings | None = None,
 ) -> AnyJob:
     """Goes on with a job where it stopped: all that has no result is researched.
+
+    One whose list was only stored (state `ready`) begins.
 
     Its attempts, clock, costs and chart go on. What failed stays failed unless it is
     named. When nothing is left to do, the job is handed back as it is, for its `frame`,
@@ -101,8 +104,10 @@ def resume(
             completed ones too; None is all that have no result.
         accounts: Its list as it was loaded, with the source's own columns and rows;
             None is as the store has it.
-        concurrency: How many at once; None is as many as it began with.
+        concurrency: How many at once; None is as many as it began with, or as the
+            settings say.
         budget_usd: What it may cost in all, with what it has cost; None is as before.
+        refresh: Whether a job that begins reuses nothing that is stored.
         settings: None reads the environment and `.env`.
 
     Raises:
@@ -120,24 +125,28 @@ def resume(
         return open_job(job_id, where, settings=settings, accounts=rows)
     researcher = researcher or maybe_researcher(where, job_id)
     if researcher is None:
+        with_whom = f"with {job.researcher}, which this process does not know"
         raise ValueError(
-            f"job {job_id} was begun with {job.researcher}, which this process does "
-            f"not know; pass it: resume({job_id}, researcher)"
+            f"job {job_id} was begun {with_whom if job.researcher else 'by nobody'}; "
+            f"pass who is asked: resume({job_id}, researcher)"
         )
-    before = math.inf if job.budget_usd is None else job.budget_usd
+    begins = job.state == "ready"
+    if concurrency is None and not begins:
+        concurrency = min(job.concurrency, settings.max_concurrency)
+    if budget_usd is None and not begins:
+        budget_usd = math.inf if job.budget_usd is None else job.budget_usd
     plan = Plan(
         _list_of(where, job, accounts),
         researcher,
         mode=None if concurrency is None else "parallel",
-        concurrency=(
-            min(job.concurrency, settings.max_concurrency)
-            if concurrency is None
-            else concurrency
-        ),
+        concurrency=concurrency,
         store=where,
         settings=settings,
-        budget_usd=before if budget_usd is None else budget_usd,
+        budget_usd=budget_usd,
+        refresh=refresh,
     )
+    if begins:
+        return Job(plan.engine_to_begin(job_id, where, positions), plan)
     if plan.synthetic != job.synthetic:
         raise ValueError(
             f"job {job_id} was begun with {job.researcher}, and what is invented does "

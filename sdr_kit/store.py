@@ -196,7 +196,7 @@ class Store(JobStore):
         """Reads how the last accounts ended that were researched on the same terms.
 
         Args:
-            terms: See `create_job`.
+            terms: See `Beginning`.
             limit: At most so many, of the newest jobs.
         """
         same = sa.select(schema.jobs.c.id).where(schema.jobs.c.terms == terms)

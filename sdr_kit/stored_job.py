@@ -25,6 +25,30 @@ def job_number(job_id: SupportsIndex) -> int:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Beginning:
+    """How a job begins.
+
+    Attributes:
+        researcher: What the researcher is called.
+        concurrency: How many at once, to begin with.
+        synthetic: Whether what it says is invented.
+        terms: Who answers, what is asked, and at which prices; None when nobody knows.
+        fingerprint: Who answers and what is asked; None when nobody knows.
+        reuse_since: What was found before is too old (ISO 8601, UTC); None takes
+            nothing over.
+        budget_usd: What the job may cost in all; None is no bound.
+    """
+
+    researcher: str
+    concurrency: int
+    synthetic: bool = False
+    terms: str | None = None
+    fingerprint: str | None = None
+    reuse_since: str | None = None
+    budget_usd: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StoredJob:
     """A job as it stands in the store.
 
@@ -33,10 +57,10 @@ class StoredJob:
         created_at: When it was begun, ISO 8601 in UTC.
         source: What its list is called.
         layout: The list's other columns in their order, with their dtypes.
-        researcher: What the researcher is called.
+        researcher: What the researcher is called; empty before the job has begun.
         synthetic: Whether what the researcher says is invented.
         terms: Who answers, what is asked, and at which prices; None: nobody knows.
-        concurrency: How many at once, to begin with.
+        concurrency: How many at once, to begin with; 0 before that.
         total: Accounts in the list.
         state: As it was last noted; `running` may be one whose process has died.
         reason: Why it ended early; else None.

@@ -19,6 +19,7 @@ from sdr_kit.engine import Engine
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.progress import Progress
 from sdr_kit.schedules import ideal_seconds
+from sdr_kit.stored_job import Beginning
 from sdr_kit.tally import Tally
 from sdr_kit.worker import Researcher
 from sdr_kit.writer import UNCOMMITTED
@@ -76,7 +77,9 @@ class Watched:
         **settings: Any,
     ) -> None:
         self.store = store or MemoryStore()
-        self.job_id = self.store.create_job((), researcher="test", concurrency=limit)
+        self.job_id = self.store.create_job(
+            (), Beginning(researcher="test", concurrency=limit)
+        )
         self.accounts = tuple(made_up(number))
         self.researcher = researcher
         self.settings = Settings(**{"max_concurrency": 1000, **settings})

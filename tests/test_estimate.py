@@ -12,6 +12,7 @@ from sdr_kit.account import Outcome, Research
 from sdr_kit.estimate import maybe_estimate
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.store import AnyStore, Store
+from sdr_kit.stored_job import Beginning
 from tests.accounts import made_up
 
 
@@ -118,7 +119,7 @@ def test_a_store_knows_how_the_last_accounts_of_a_researcher_ended(kind: str) ->
     store: AnyStore = MemoryStore() if kind == "memory" else Store("sqlite:///e.db")
     for terms, cost in (("a", 1.0), ("b", 2.0), (None, 3.0), ("a", 4.0)):
         job_id = store.create_job(
-            list(made_up(3)), researcher="x", concurrency=1, terms=terms
+            list(made_up(3)), Beginning(researcher="x", concurrency=1, terms=terms)
         )
         record, close = store.open_writer(job_id)
         record([], ended(cost, cost + 0.1, cost + 0.2))

@@ -21,6 +21,7 @@ from sdr_kit.dates import days_ago
 from sdr_kit.errors import JobHeldError
 from sdr_kit.lease import this_process
 from sdr_kit.store import Store
+from sdr_kit.stored_job import Beginning
 from tests.accounts import made_up
 from tests.faults import (
     DATABASE,
@@ -173,7 +174,7 @@ def test_a_process_that_died_before_the_clock_was_set_back_holds_nothing_up(
     dead = subprocess.Popen([sys.executable, "-c", "pass"])
     dead.wait()
     store = Store(DATABASE)
-    store.create_job(tuple(made_up(3)), researcher="test", concurrency=1)
+    store.create_job(tuple(made_up(3)), Beginning(researcher="test", concurrency=1))
     holder = replace(this_process(), pid=dead.pid).written()
     with closing(sqlite3.connect(str(store))) as db:
         db.execute("UPDATE jobs SET holder = ?", [holder])

@@ -16,6 +16,7 @@ from sdr_kit.account import Edit
 from sdr_kit.fingerprint import terms_of
 from sdr_kit.lease import this_process
 from sdr_kit.store import Store
+from sdr_kit.stored_job import Beginning
 from sdr_kit.watched import WatchedJob
 from tests.accounts import made_up
 from tests.test_recovery import Counting
@@ -36,11 +37,13 @@ def interrupted(
     store = Store(DATABASE)
     job_id = store.create_job(
         tuple(accounts),
-        researcher=told.name,
-        concurrency=1,
-        terms=terms_of(told),
+        Beginning(
+            researcher=told.name,
+            concurrency=1,
+            terms=terms_of(told),
+            budget_usd=budget_usd,
+        ),
         keys=accounts.keys,
-        budget_usd=budget_usd,
     )
     record, close = store.open_writer(job_id)
     found = Research(fields={"summary": "a company"})

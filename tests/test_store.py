@@ -35,6 +35,7 @@ from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.schema import SCHEMA_VERSION
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, Store, open_store
+from sdr_kit.stored_job import Beginning
 from sdr_kit.writer import Writer
 
 AT = "2026-11-23T09:00:00+00:00"
@@ -75,7 +76,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def new_job(store: AnyStore, number: int = 0) -> int:
     accounts = [Account(company_name=f"Company {i}", position=i) for i in range(number)]
-    return store.create_job(accounts, researcher="test", concurrency=5)
+    return store.create_job(accounts, Beginning(researcher="test", concurrency=5))
 
 
 def record(
@@ -328,7 +329,7 @@ def test_everything_is_there_when_the_file_is_opened_again(file: Store) -> None:
         owner="Ann",
         extra={"notes": STRANGE, "n": 3, "day": np.datetime64("2026-01-02")},
     )
-    job_id = file.create_job([account], researcher="sandbox", concurrency=7)
+    job_id = file.create_job([account], Beginning(researcher="sandbox", concurrency=7))
     record(file, job_id, [attempt(0)], [completed(0)])
     file.end_job(job_id, state="stopped", reason="a bad key", seconds=2.5)
     again = Store(f"sqlite:///{file}")
@@ -381,7 +382,7 @@ def test_a_batch_that_fails_in_the_middle_leaves_nothing(file: Store) -> None:
 def test_a_job_is_made_with_all_its_accounts_or_not_at_all(file: Store) -> None:
     accounts = [Account(company_name="A"), Account(company_name="half \ud83d")]
     with pytest.raises(UnicodeEncodeError):
-        file.create_job(accounts, researcher="test", concurrency=1)
+        file.create_job(accounts, Beginning(researcher="test", concurrency=1))
     with connect(path_of(file)) as db:
         for table in ("jobs", "accounts"):
             assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608

@@ -213,6 +213,8 @@ def before_opening(
     done = f"{now.done:,} of {now.total:,}"
     if holder is not None:
         return question(f"Job {job_id} is at work in {holder} ({done}, begun {begun}).")
+    if now.state == "ready":
+        return question(f"Begin job {job_id} ({now.total:,} accounts)? Added {begun}.")
     if now.pending:
         return question(f"Continue job {job_id} ({done})? Begun {begun}, {now.state}.")
     counts = f"{now.completed:,} completed, {now.failed:,} failed"

@@ -9,10 +9,11 @@ from typing import Protocol
 from sdr_kit.batch import Job
 from sdr_kit.dates import local
 from sdr_kit.estimate import maybe_estimate
+from sdr_kit.recovery import AnyJob
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.chooser import Chooser
 from sdr_kit.workbench.desk import Desk
-from sdr_kit.worker import name_of
+from sdr_kit.worker import Researcher, name_of
 
 
 class Ask(Protocol):
@@ -81,7 +82,8 @@ class Resumption:
             self._ask(words, open_it, yes="Show" if holder is None else "Watch")
         else:
             go_on = partial(self._open_and_continue, last.id)
-            self._ask(words, go_on, yes="Continue", other=("Show", open_it))
+            yes = "Begin" if now.state == "ready" else "Continue"
+            self._ask(words, go_on, yes=yes, other=("Show", open_it))
 
     def open(self, job_id: int) -> None:
         """Shows a job of the store; chooses who was asked in it, and its budget.
@@ -108,11 +110,16 @@ class Resumption:
         """Goes on with the job; asks first when somebody else would than began it."""
         job, researcher = self._desk.job, self._chooser.researcher
         go_on = partial(self._go_on, positions, again=again)
-        if job is None or isinstance(job, Job) or self._desk.began(job.id, researcher):
+        if job is None or not self._another_began(job, researcher):
             go_on()
             return
         names = job.asked.name, name_of(researcher)
         self._ask(markup.before_another_goes_on(job.id, *names), go_on, yes="Go on")
+
+    def _another_began(self, job: AnyJob, researcher: Researcher) -> bool:
+        if isinstance(job, Job) or job.progress.state == "ready":
+            return False
+        return not self._desk.began(job.id, researcher)
 
     def reprocess(self, positions: list[int]) -> None:
         """Asks whether to research accounts again, completed or not."""
