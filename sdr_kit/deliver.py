@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sdr_kit.errors import SdrKitError
-from sdr_kit.export import to_csv, to_excel, to_json_lines, write_whole
+from sdr_kit.export import to_csv, to_excel, to_json_lines
 from sdr_kit.findings import Findings, Story
 from sdr_kit.merge import merged_sheet
 from sdr_kit.report import report
@@ -14,28 +15,21 @@ SUFFIXES = (".csv", ".xlsx", ".jsonl", ".html")
 SHEETS = {".csv": to_csv, ".xlsx": to_excel}  # what merges back
 
 
-def deliver(
-    findings: Findings, story: Story, place: Path, kind: str, *, merged: bool
-) -> Path:
-    """Writes findings as a file, whole or not at all, and gives where.
+def written(
+    findings: Findings, story: Callable[[], Story], kind: str, *, merged: bool
+) -> bytes:
+    """Writes findings as the contents of a file.
 
     Args:
         findings: What is told.
-        story: How the run went.
-        place: Where. What stands there is replaced.
+        story: Says how the run went; asked when that is told.
         kind: One of `SUFFIXES`.
         merged: Whether the source's own table is written, every row and column of it
             as it came, with the results behind (`.csv` and `.xlsx`).
-
-    Raises:
-        SdrKitError: It cannot be written there.
     """
     if kind == ".html":
-        contents = report(findings, story)
-    else:
-        contents = table_file(findings, kind, merged=merged)
-    write_whole(place, contents)
-    return place
+        return report(findings, story())
+    return table_file(findings, kind, merged=merged)
 
 
 def table_file(findings: Findings, kind: str, *, merged: bool = False) -> bytes:
@@ -61,13 +55,22 @@ def kind_of(place: Path, *, merged: bool) -> str:
         raise ValueError(
             f"{place.name!r} has no known suffix; it must end in {', '.join(SUFFIXES)}"
         )
-    if merged and kind not in SHEETS:
-        raise ValueError(
-            f"{kind} has no columns of the source to merge into; "
-            f"merged=True takes {' or '.join(SHEETS)}"
-        )
+    check_merged(kind, merged=merged)
     if place.is_dir():
         raise SdrKitError(f"{place} is a folder; name a file in it")
     if not place.parent.is_dir():
         raise SdrKitError(f"there is no folder {place.parent}; make it first")
     return kind
+
+
+def check_merged(kind: str, *, merged: bool) -> None:
+    """Refuses to merge into what is no table of the source.
+
+    Raises:
+        ValueError: That is asked for.
+    """
+    if merged and kind not in SHEETS:
+        raise ValueError(
+            f"{kind} has no columns of the source to merge into; "
+            f"merged=True takes {' or '.join(SHEETS)}"
+        )

@@ -18,7 +18,7 @@ import re
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from numbers import Integral, Real
@@ -142,20 +142,34 @@ def to_json_lines(frame: pd.DataFrame, evidence: pd.DataFrame) -> bytes:
         evidence has `evidence` too (`research_evidence` where the table has such a
         column): by field, a list of `source`, `quote`, `confidence`, `at`.
     """
+    lines = []
+    for row in objects(frame, evidence, positions=range(len(frame))):
+        line = json.dumps(row, ensure_ascii=False, allow_nan=False)
+        lines.append(line.translate(_LINE_ENDS) + "\n")
+    return "".join(lines).encode()
+
+
+def objects(
+    frame: pd.DataFrame, evidence: pd.DataFrame, *, positions: Iterable[int]
+) -> Iterator[dict[str, Any]]:
+    """Gives each row as an object that JSON can hold; see `to_json_lines`.
+
+    Args:
+        frame: Rows of `Run.frame`.
+        evidence: What `Run.evidence` holds.
+        positions: Of the accounts in these rows.
+    """
     names = [str(name) for name in frame.columns]
     columns = [map(plain, frame.iloc[:, at].tolist()) for at in range(len(names))]
     key = "evidence"
     while key in names:
         key = f"research_{key}"
     proofs = _proofs(evidence)
-    lines = []
-    for position, cells in enumerate(zip(*columns, strict=True)):
+    for position, cells in zip(positions, zip(*columns, strict=True), strict=True):
         row: dict[str, Any] = dict(zip(names, cells, strict=True))
         if position in proofs:
             row[key] = proofs[position]
-        line = json.dumps(row, ensure_ascii=False, allow_nan=False)
-        lines.append(line.translate(_LINE_ENDS) + "\n")
-    return "".join(lines).encode()
+        yield row
 
 
 def safe_cells(frame: pd.DataFrame, *, own: int = 0) -> pd.DataFrame:

@@ -187,12 +187,25 @@ class JobResults:
             ValueError: Another suffix, or one that merges nothing.
             SdrKitError: It cannot be written there.
         """
-        from sdr_kit.deliver import deliver, kind_of  # reports load Plotly
+        from sdr_kit.deliver import kind_of  # reports load Plotly
+        from sdr_kit.export import write_whole
 
         place = Path(path).expanduser()
         kind = kind_of(place, merged=merged)
+        write_whole(place, self.contents(kind, merged=merged, invented=invented))
+        return place
+
+    def contents(self, kind: str, *, merged: bool, invented: bool) -> bytes:
+        """Gives what `export` writes, by its suffix.
+
+        Raises:
+            ValueError: `merged` of what is no table.
+        """
+        from sdr_kit.deliver import check_merged, written
+
+        check_merged(kind, merged=merged)
         findings = self.findings(invented=invented)
-        return deliver(findings, self.story, place, kind, merged=merged)
+        return written(findings, lambda: self.story, kind, merged=merged)
 
 
 def edits_by_position(accounts: Accounts, store: AnyStore) -> dict[int, Edit]:

@@ -27,7 +27,6 @@ from sdr_kit.job_results import edits_by_position
 from sdr_kit.loading.tables import Source
 from sdr_kit.plan import maybe_since
 from sdr_kit.recovery import AnyJob, jobs, maybe_last_job, open_job, resume
-from sdr_kit.report import report
 from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, Store
@@ -393,22 +392,19 @@ class Desk:
             RuntimeError: There is no list, or nothing to report.
         """
         accounts, job = self._list(), self.job
-        if job is None:
-            edits = edits_by_position(accounts, self.store)
-            findings = Findings(accounts=accounts, edits=edits)
-        else:
-            findings = job.findings(invented=invented)
         merged, source = kind == "merged", accounts.source
         if merged:
             kind = "xlsx" if WORKBOOK.search(source) else "csv"
             source = f"{source} with results"
         today = datetime.datetime.now().astimezone().date()
         name = file_name(source, None if job is None else job.id, kind, on=today)
-        if kind != "html":
-            return name, table_file(findings, f".{kind}", merged=merged)
-        if job is None:
+        if job is not None:
+            return name, job.contents(f".{kind}", merged=merged, invented=invented)
+        if kind == "html":
             raise RuntimeError("nothing has been run yet; a report tells of a run")
-        return name, report(findings, job.story)
+        edits = edits_by_position(accounts, self.store)
+        findings = Findings(accounts=accounts, edits=edits)
+        return name, table_file(findings, f".{kind}", merged=merged)
 
     def _list(self) -> Accounts:
         if self.accounts is None:
