@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from sdr_kit.errors import StoreError
 from sdr_kit.plan import Plan, maybe_researcher
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, Store, open_store
-from sdr_kit.stored_job import StoredJob, job_number
+from sdr_kit.stored_job import Past, StoredJob, job_number
 from sdr_kit.watched import WatchedJob
 from sdr_kit.worker import Researcher
 
@@ -59,20 +60,28 @@ def jobs(
         StoreError: The database cannot be used.
     """
     where = _durable(store, settings or Settings())
-    rows = []
-    for job in where.jobs():
-        past = where.past(job.id)
-        rows.append(
-            (
-                *(job.id, job.created_at, job.source, job.researcher),
-                *(job.shown_state, job.total, past.completed, past.failed),
-                *(job.total - past.completed - past.failed, past.reused),
-                *(past.seconds, past.usage.cost_usd, job.reason),
-                str(job.lease.holder) if job.held else None,
-            )
-        )
-    frame = pd.DataFrame(rows, columns=list(JOBS), dtype=object)
-    return frame.astype(JOBS)
+    rows = [job_row(job, where.past(job.id)) for job in where.jobs()]
+    return pd.DataFrame(rows, columns=list(JOBS), dtype=object).astype(JOBS)
+
+
+def job_row(job: StoredJob, past: Past) -> dict[str, Any]:
+    """Gives a row of `jobs`, with the time as the store has it."""
+    return {
+        "job": job.id,
+        "created_at": job.created_at,
+        "source": job.source,
+        "researcher": job.researcher,
+        "state": job.shown_state,
+        "total": job.total,
+        "completed": past.completed,
+        "failed": past.failed,
+        "pending": job.total - past.completed - past.failed,
+        "reused": past.reused,
+        "seconds": past.seconds,
+        "cost_usd": past.usage.cost_usd,
+        "reason": job.reason,
+        "holder": str(job.lease.holder) if job.held else None,
+    }
 
 
 def resume(

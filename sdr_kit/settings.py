@@ -146,6 +146,29 @@ class Settings(BaseSettings):
         default=None,
         description="What ANTHROPIC_MODEL costs: input, output, search, as_of.",
     )
+    api_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="What users of the HTTP API show; unset: a new one at each start.",
+    )
+    api_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Where the HTTP API listens; 0.0.0.0 is every network.",
+    )
+    api_port: int = Field(
+        default=8765, ge=0, le=65_535, description="Its port; 0: any that is free."
+    )
+    api_max_upload_mb: float = Field(
+        default=10,
+        gt=0,
+        le=256,
+        allow_inf_nan=False,
+        description="The largest list it takes, in megabytes (1,000,000 bytes).",
+    )
+    api_max_rows: int = Field(
+        default=100_000, ge=1, le=5_000_000, description="The longest list it takes."
+    )
 
     def __init__(self, **values: Any) -> None:
         values.setdefault("_env_file", find_upwards(".env"))
@@ -171,6 +194,7 @@ class Settings(BaseSettings):
         "anthropic_api_key",
         "anthropic_prices",
         "database_url",
+        "api_token",
         mode="before",
     )
     @classmethod

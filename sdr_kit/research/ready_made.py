@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
+from sdr_kit.fingerprint import terms_of
 from sdr_kit.research.anthropic import AnthropicResearcher
 from sdr_kit.research.brief import BRIEFS
-from sdr_kit.research.client import ReadyMadeResearcher
 from sdr_kit.research.openai import HOST, OpenAIResearcher
 from sdr_kit.research.sandbox import Sandbox
 from sdr_kit.settings import Settings
+from sdr_kit.stored_job import StoredJob
+from sdr_kit.worker import Researcher, name_of
 
 SANDBOX = "sandbox"
 SANDBOX_LABEL = "Sandbox (offline, invented answers)"
@@ -42,14 +44,12 @@ class ReadyMade:
         SdrKitError: By `about`: it cannot be made, a key or a price is wrong.
     """
 
-    def __init__(
-        self, label: str, make: Callable[[Brief], ReadyMadeResearcher]
-    ) -> None:
+    def __init__(self, label: str, make: Callable[[Brief], Researcher]) -> None:
         self.label = label
         self.about = cache(make)
 
     @property
-    def each(self) -> Iterator[tuple[str, ReadyMadeResearcher]]:
+    def each(self) -> Iterator[tuple[str, Researcher]]:
         """Each brief's name, with the researcher that asks about it."""
         for name, brief in BRIEFS_BY_NAME.items():
             yield name, self.about(brief)
@@ -78,3 +78,12 @@ def ready_made(settings: Settings) -> dict[str, ReadyMade]:
             lambda brief: AnthropicResearcher(brief, settings=settings),
         )
     return offered
+
+
+def maybe_who_began(job: StoredJob, settings: Settings) -> Researcher | None:
+    """Gives who a job was begun with; None when that is none of these."""
+    for kind in ready_made(settings).values():
+        for _, researcher in kind.each:
+            if job.begun_by(name_of(researcher), terms_of(researcher)):
+                return researcher
+    return None
