@@ -52,7 +52,14 @@ def fingerprint_of(researcher: Callable[..., Any]) -> str | None:
 
 
 def terms_of(researcher: Callable[..., Any]) -> str | None:
-    """Says at which prices who is asked what; None when that is not known."""
+    """Says at which prices who is asked what; None when that is not known.
+
+    Args:
+        researcher: An object with `terms` (a text), or with a fingerprint.
+    """
+    said = getattr(researcher, "terms", None)
+    if isinstance(said, str):
+        return said
     fingerprint = fingerprint_of(researcher)
     if fingerprint is None:
         return None

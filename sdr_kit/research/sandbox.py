@@ -95,6 +95,9 @@ class Sandbox(ReadyMadeResearcher):
             seed=seed,
         )
         self._settings = settings or Settings()
+        # What it says is never reused; a job of it goes on with the same questions.
+        asked = (each.fingerprint for each in self.briefs)
+        self.terms = "|".join(("sandbox", *asked, "free"))
         self._server = SandboxServer(self.options)
         self._client: OpenAIResearcher  # while it is open
         self._parts = AsyncExitStack()
