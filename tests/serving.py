@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import uvicorn
@@ -25,14 +25,20 @@ LIST = b"company_name,domain,industry\n" + b"".join(
 class Api:
     """A client that has the token, and what the tests ask most."""
 
-    def __init__(self, address: str, store: Store) -> None:
+    def __init__(self, address: str, store: Store, *, token: str = TOKEN) -> None:
         self.address = address
         self.store = store
         self.http = httpx.Client(
             base_url=f"{address}/api",
-            headers={"Authorization": f"Bearer {TOKEN}"},
+            headers={"Authorization": f"Bearer {token}"},
             timeout=30,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.http.close()
 
     def upload(self, contents: bytes = LIST, name: str = "list.csv") -> int:
         answer = self.http.post("/jobs", files={"file": (name, contents)})
@@ -70,8 +76,7 @@ def served(**values: Any) -> Iterator[Api]:
             assert thread.is_alive()
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        api = Api(f"http://127.0.0.1:{port}", store)
-        with api.http:
+        with Api(f"http://127.0.0.1:{port}", store) as api:
             yield api
     finally:
         app.state.office.leaving.set()

@@ -51,15 +51,20 @@ class Guard:
             return
         upload = headers.get(b"content-type", b"").startswith(b"multipart/form-data")
         most = self._upload_bytes + FRAME_BYTES if upload else JSON_BYTES
-        large = answer(413, f"the request is larger than {most:,} bytes")
+        large = answer(
+            413,
+            f"the request is larger than {most:,} bytes",
+            headers={"Connection": "close"},  # or the rest would be read all the same
+        )
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > most:
             await large(scope, receive, send)
             return
+        body = _Body(receive, send, most)
         with contextlib.suppress(_TooLargeError):
-            await self._app(scope, _bounded(receive, most), send)
-            return
-        await large(scope, receive, send)
+            await self._app(scope, body.receive, body.send)
+        if body.too_large and not body.answered:
+            await large(scope, receive, send)
 
     def _has_token(self, headers: dict[bytes, bytes]) -> bool:
         kind, _, shown = headers.get(b"authorization", b"").partition(b" ")
@@ -67,16 +72,30 @@ class Guard:
         return same and kind.lower() == b"bearer"
 
 
-def _bounded(receive: Receive, most: int) -> Receive:
-    """Reads no more than is allowed, whatever the length is said to be."""
-    read = 0
+class _Body:
+    """Reads no more than is allowed, whatever the length is said to be.
 
-    async def bounded() -> Message:
-        nonlocal read
-        message = await receive()
-        read += len(message.get("body", b""))
-        if read > most:
+    Who reads it may make an error of its own of that; it is not sent.
+    """
+
+    def __init__(self, receive: Receive, send: Send, most: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._left = most
+        self.answered = False
+
+    @property
+    def too_large(self) -> bool:
+        return self._left < 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self.too_large:
             raise _TooLargeError
         return message
 
-    return bounded
+    async def send(self, message: Message) -> None:
+        if self.answered or not self.too_large:
+            self.answered = True
+            await self._send(message)

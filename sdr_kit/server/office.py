@@ -41,10 +41,6 @@ LINES_PER_ROW = 4  # cells with line ends among them; more is refused unread
 GENERAL = "general"
 
 
-class TooManyRowsError(AccountsError):
-    """A list is longer than the settings allow."""
-
-
 class Office:
     """Jobs of a store, begun and steered by name.
 
@@ -83,21 +79,22 @@ class Office:
         """Keeps a list as a job that is to be begun, and gives its number.
 
         Raises:
-            TooManyRowsError: It is too long.
             AccountsError: It cannot be read.
+            Problem: It is too long.
         """
         with self._loading:
             contents = file.read()
             most = self.settings.api_max_rows
             if contents.count(b"\n") > LINES_PER_ROW * most:
-                raise TooManyRowsError(f"{name} has more than {most:,} rows")
+                raise Problem(413, f"{name} has more than {most:,} rows (API_MAX_ROWS)")
             named = io.BytesIO(contents)
             named.name = name
             accounts = load_accounts(named)
             if accounts.rows_read > most:
-                raise TooManyRowsError(
+                raise Problem(
+                    413,
                     f"{name} has {accounts.rows_read:,} rows; {most:,} are the most "
-                    "(API_MAX_ROWS)"
+                    "(API_MAX_ROWS)",
                 )
             if not len(accounts):
                 raise AccountsError(f"{name} has no account that can be researched")

@@ -1,0 +1,48 @@
+"""The HTTP API holds what its OpenAPI document promises, whatever it is sent."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.serving import TOKEN, served
+
+ROOT = Path(__file__).parents[1]
+
+
+def cases(address: str, *options: str) -> int:
+    """Has schemathesis try all its checks, and gives how many cases it made."""
+    done = subprocess.run(  # noqa: S603 (an installed tool)
+        [
+            *(sys.executable, "-m", "schemathesis.cli"),
+            *("--config-file", str(ROOT / "schemathesis.toml")),
+            *("run", f"{address}/api/openapi.json", "--checks", "all"),
+            *("--header", f"Authorization: Bearer {TOKEN}", *options),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert found, done.stdout
+    assert found[1] == found[2]
+    return int(found[1])
+
+
+@pytest.mark.slow
+def test_it_answers_as_its_document_says() -> None:
+    with served() as api:
+        options = ("--max-examples", "5", "--generation-deterministic")
+        assert cases(api.address, *options) > 300
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_it_answers_as_its_document_says_two_thousand_times() -> None:
+    with served() as api:
+        assert cases(api.address, "--max-examples", "100") >= 2_000
