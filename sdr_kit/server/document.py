@@ -13,7 +13,7 @@ from sdr_kit.server.models import ProblemDetails
 from sdr_kit.server.office import Office
 from sdr_kit.server.problems import MEDIA_TYPE
 
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     400: "The request is broken.",
     401: "The token is missing or wrong.",
     404: "There is no such job.",
@@ -38,7 +38,7 @@ EXAMPLE = "company_name,domain\nAcme GmbH,acme.de\nGlobex Corporation,globex.com
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Documents the errors of an endpoint, besides those of all."""
-    return {status: {"description": _DESCRIPTIONS[status]} for status in statuses}
+    return {status: {"description": DESCRIPTIONS[status]} for status in statuses}
 
 
 def complete(app: FastAPI, office: Office) -> None:
@@ -81,7 +81,7 @@ def _add_problems(responses: dict[str, Any], own: set[str], *, is_open: bool) ->
     own = own | {status for status in responses if int(status) >= 400}
     for status in own | (set() if is_open else {"401", "422", "503"}) | {"413"}:
         responses[status] = {
-            "description": _DESCRIPTIONS[int(status)],
+            "description": DESCRIPTIONS[int(status)],
             "content": {
                 MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}
             },
