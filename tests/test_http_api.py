@@ -426,6 +426,17 @@ def test_events_say_how_it_goes_and_end_with_the_job(api: Api) -> None:
     assert len(heard) <= 4 * (heard[-1][0] - heard[0][0]) + 2
 
 
+def test_a_stream_ends_when_its_job_is_deleted(api: Api) -> None:
+    job_id = held_elsewhere(api)
+    with api.http.stream("GET", f"/jobs/{job_id}/events") as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "event: progress"
+        with closing(sqlite3.connect("api.db")) as file, file:
+            file.execute("UPDATE jobs SET holder = NULL")
+        api.store.delete_job(job_id)
+        assert not [line for line in lines if "finished" in line]
+
+
 def test_results_are_exported_in_every_format(api: Api) -> None:
     job_id = failed_job()
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+from sdr_kit.errors import StoreError
 from sdr_kit.progress import ENDED
 from sdr_kit.server.office import STATE_SECONDS, Office
 
@@ -22,7 +23,7 @@ async def events(office: Office, job_id: int) -> AsyncIterator[str]:
 
     The first event says how it is now, the last one is called `end` when the job has
     ended. The stream ends as well when nothing has changed for a minute (a paused job),
-    and when the server does.
+    when the job is deleted, and when the server ends.
 
     Args:
         office: Whom to ask.
@@ -33,7 +34,10 @@ async def events(office: Office, job_id: int) -> AsyncIterator[str]:
     while not office.leaving.is_set() and quiet < QUIET_SECONDS:
         state = office.maybe_told(job_id)
         if state is None:
-            state = await asyncio.to_thread(office.state, job_id)
+            try:
+                state = await asyncio.to_thread(office.state, job_id)
+            except StoreError:  # it was deleted, or the database is gone
+                return
         if state != told:
             told, quiet = state, 0.0
             ended = state["state"] in ENDED
