@@ -180,9 +180,17 @@ class Notebook:
 
 @contextlib.contextmanager
 def open_notebook(
-    browser: Browser, lab: Lab, name: str, *, width: int = 1280, height: int = 1800
+    browser: Browser,
+    lab: Lab,
+    name: str,
+    *,
+    width: int = 1280,
+    height: int = 1800,
+    sharpness: float = 1,
 ) -> Iterator[Notebook]:
-    page = browser.new_page(viewport={"width": width, "height": height})
+    page = browser.new_page(
+        viewport={"width": width, "height": height}, device_scale_factor=sharpness
+    )
     notebook = Notebook(lab, page)
 
     def hear(message: ConsoleMessage) -> None:
