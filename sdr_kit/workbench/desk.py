@@ -19,13 +19,13 @@ from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.batch import Job, start
 from sdr_kit.benchmark import Comparison
 from sdr_kit.deliver import table_file
-from sdr_kit.estimate import Estimate, maybe_estimate
+from sdr_kit.estimate import Estimate
 from sdr_kit.export import file_name
 from sdr_kit.findings import Findings
-from sdr_kit.fingerprint import fingerprint_of, terms_of
+from sdr_kit.fingerprint import terms_of
+from sdr_kit.forecast import Fresh, fresh, maybe_forecast
 from sdr_kit.job_results import edits_by_position
 from sdr_kit.loading.tables import Source
-from sdr_kit.plan import maybe_since
 from sdr_kit.recovery import AnyJob, jobs, maybe_last_job, open_job, resume
 from sdr_kit.results import results_frame
 from sdr_kit.settings import Settings
@@ -34,7 +34,6 @@ from sdr_kit.stored_job import StoredJob
 from sdr_kit.workbench.trial import Trial
 from sdr_kit.worker import Researcher, name_of
 
-KNOWN = 200  # earlier accounts that an estimate is drawn from
 WORKBOOK = re.compile(r"(?i)\.(xls[xmb]?|ods)\b")
 
 
@@ -53,19 +52,6 @@ class Details:
     outcome: Outcome | None
     attempts: list[Attempt]
     edit: Edit
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fresh:
-    """What a run need not pay for.
-
-    Attributes:
-        accounts: How many of the list are stored and fresh.
-        saved_usd: What they cost, where it is known.
-    """
-
-    accounts: int
-    saved_usd: float
 
 
 class Desk:
@@ -290,15 +276,8 @@ class Desk:
 
     def fresh(self, researcher: Researcher) -> Fresh:
         """Says how much of the list is stored and would be reused."""
-        fingerprint = fingerprint_of(researcher)
-        since = maybe_since(researcher, self.settings)
-        if fingerprint is None or since is None:
-            return Fresh(accounts=0, saved_usd=0.0)
-        keys = self._list().keys
-        found = self.store.fresh(keys, fingerprint=fingerprint, since=since)
-        known = [key for key in keys if key in found]
-        return Fresh(
-            accounts=len(known), saved_usd=sum(found[key] or 0.0 for key in known)
+        return fresh(
+            self._list(), researcher, store=self.store, settings=self.settings
         )
 
     def forecast(
@@ -311,12 +290,12 @@ class Desk:
             concurrency: How many at once.
             calls: How often; None is once for each account of the list.
         """
-        terms = terms_of(researcher)
-        known = self.store.latest(terms, limit=KNOWN) if terms else []
-        if not any(each.status == "completed" for each in known):
-            return None  # failures alone say nothing of what answers cost
-        number = self.total if calls is None else calls
-        return maybe_estimate(known, accounts=number, concurrency=concurrency)
+        return maybe_forecast(
+            researcher,
+            store=self.store,
+            accounts=self.total if calls is None else calls,
+            concurrency=concurrency,
+        )
 
     def needs_sample(self, researcher: Researcher) -> bool:
         """Whether it costs money and nobody knows how much."""

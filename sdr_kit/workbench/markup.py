@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from sdr_kit.accounts import Accounts
 from sdr_kit.causes import Cause
 from sdr_kit.estimate import Estimate
+from sdr_kit.forecast import Fresh
 from sdr_kit.progress import Progress
 from sdr_kit.words import counted, dollars, dollars_between, duration
-from sdr_kit.workbench.desk import Fresh
 
 BLOCKED_SECONDS = 1.0  # a shorter hold-up is not worth a word
 

@@ -1,0 +1,87 @@
+"""The options that several commands have, with what their help says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Number = Annotated[
+    int, typer.Argument(metavar="ID", help="The job's number; `sdr-kit jobs` has them.")
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where results are kept, for instance sqlite:///results.db; "
+        "else DATABASE_URL, else sdr_kit.db of the project.",
+    ),
+]
+ResearcherName = Annotated[
+    str | None,
+    typer.Option(
+        "--researcher",
+        metavar="NAME",
+        help="Who is asked: sandbox (offline, invented answers), openai or anthropic.",
+    ),
+]
+BriefNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--brief",
+        metavar="NAME",
+        help="What is asked: general, customer-identity, workforce-identity, or the "
+        "path of a TOML file. Given again, all of them.",
+    ),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="How many accounts at once, 1 to MAX_CONCURRENCY (10)."
+    ),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        "--budget-usd",
+        metavar="USD",
+        help="What the job may cost in all, in US dollars above 0; inf is no bound.",
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Write the results there at the end: .csv, .xlsx, .jsonl or .html.",
+    ),
+]
+Merged = Annotated[
+    bool,
+    typer.Option(
+        "--merged",
+        help="Write your own table, every row of it, with the results behind "
+        "(.csv, .xlsx).",
+    ),
+]
+Invented = Annotated[
+    bool,
+    typer.Option(
+        "--invented", help="Also write what the sandbox made up; else it is blank."
+    ),
+]
+AccountsList = Annotated[
+    str | None,
+    typer.Option(
+        "--accounts",
+        metavar="PATH",
+        help="The job's list as it was loaded, for --merged; else as the database "
+        "has it.",
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON document; progress and messages go to standard error.",
+    ),
+]
