@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import cast
 
 from sdr_kit.cli.problems import as_wrong_use
 from sdr_kit.errors import SdrKitError
@@ -100,7 +99,7 @@ def researcher_of(
 
 
 def _made(offered: ReadyMade, brief: Brief) -> Researcher:
-    return cast("Researcher", offered.about(brief))
+    return offered.about(brief)
 
 
 def _brief(briefs: Sequence[str]) -> Brief:

@@ -6,9 +6,11 @@ researcher and a brief; here the names become objects.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
+from sdr_kit.errors import SdrKitError
 from sdr_kit.fingerprint import terms_of
 from sdr_kit.research.anthropic import AnthropicResearcher
 from sdr_kit.research.brief import BRIEFS
@@ -83,7 +85,8 @@ def ready_made(settings: Settings) -> dict[str, ReadyMade]:
 def maybe_who_began(job: StoredJob, settings: Settings) -> Researcher | None:
     """Gives who a job was begun with; None when that is none of these."""
     for kind in ready_made(settings).values():
-        for _, researcher in kind.each:
-            if job.begun_by(name_of(researcher), terms_of(researcher)):
-                return researcher
+        with contextlib.suppress(SdrKitError):  # one that cannot be made
+            for _, researcher in kind.each:
+                if job.begun_by(name_of(researcher), terms_of(researcher)):
+                    return researcher
     return None

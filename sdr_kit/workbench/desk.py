@@ -276,9 +276,7 @@ class Desk:
 
     def fresh(self, researcher: Researcher) -> Fresh:
         """Says how much of the list is stored and would be reused."""
-        return fresh(
-            self._list(), researcher, store=self.store, settings=self.settings
-        )
+        return fresh(self._list(), researcher, store=self.store, settings=self.settings)
 
     def forecast(
         self, researcher: Researcher, *, concurrency: int, calls: int | None = None
