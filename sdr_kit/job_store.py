@@ -149,7 +149,12 @@ class JobStore:
 
         def claim(connection: sa.Connection) -> int:
             fence = self._free_lease(connection, job_id).fence + 1
-            taken = {"fence": fence, "state": "running", "reason": None}
+            taken = {
+                "fence": fence,
+                "state": "running",
+                "reason": None,
+                "progress": None,
+            }
             change = schema.jobs.update().where(schema.jobs.c.id == job_id)
             connection.execute(change.values(**taken, **_lease(), wanted=None))
             return fence

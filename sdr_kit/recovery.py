@@ -50,11 +50,11 @@ def jobs(
 
     Returns:
         One row a job: `job` (its number), `created_at` (UTC), `source` (what its list
-        is called), `researcher`, `state` (`ready` to begin, `running`, `interrupted`
-        when the process that ran it is gone, or how it ended: `finished`, `stopped`,
-        `cancelled`, `crashed`), `total`, `completed`, `failed`, `pending`, `reused`
-        (accounts), `seconds`, `cost_usd` (of all attempts), `reason` (why it ended
-        early) and `holder` (the process that works on it now).
+        is called), `researcher`, `state` (`ready` to begin, `running`, `held`,
+        `paused`, `interrupted` when the process that ran it is gone, or how it ended:
+        `finished`, `stopped`, `cancelled`, `crashed`), `total`, `completed`, `failed`,
+        `pending`, `reused` (accounts), `seconds`, `cost_usd` (of all attempts),
+        `reason` (why it ended early) and `holder` (the process that works on it now).
 
     Raises:
         StoreError: The database cannot be used.

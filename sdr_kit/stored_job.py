@@ -102,10 +102,15 @@ class StoredJob:
 
     @property
     def shown_state(self) -> State:
-        """How it stands: `interrupted` when the process that ran it is gone."""
+        """How it stands: `interrupted` when the process that ran it is gone.
+
+        Of one at work, whoever works on it has said so at most two seconds ago.
+        """
         if self.state in ENDED:
             return self.state
-        return "interrupted" if self.lease.free else self.state
+        if self.lease.free:
+            return "interrupted"
+        return self.state if self.progress is None else self.progress.state
 
 
 def _without_prices(terms: str) -> str:
