@@ -55,16 +55,49 @@ async def test_run_all_finishes(path: Path, folder: Path) -> None:
     )
 
 
-@pytest.mark.slow
-def test_the_workbench_takes_another_list_as_a_parameter(folder: Path) -> None:
+COMMAND = (sys.executable, "-m", "papermill")
+
+
+def papermill(folder: Path, **parameters: object) -> subprocess.CompletedProcess[str]:
+    """Runs the workbench as a batch job, with a list of three companies."""
     mine = folder / "mine.csv"
-    mine.write_text("company_name,domain\nMy Own Company,my-own.example\n")
-    command = [sys.executable, "-m", "papermill", "01-workbench.ipynb", "out.ipynb"]
-    options = ["-p", "accounts_csv", str(mine), "-p", "sample", "1"]
-    subprocess.run(  # noqa: S603 (our own command)
-        [*command, *options], cwd=folder, check=True, capture_output=True, timeout=100
+    names = ("My Own Company", "Another Company", "A Third Company")
+    mine.write_text("\n".join(["company_name", *names]))
+    given = {"accounts_csv": mine, "sample": 1, **parameters}
+    options = [word for name in given for word in ("-p", name, str(given[name]))]
+    return subprocess.run(  # noqa: S603 (our own command)
+        [
+            sys.executable,
+            "-m",
+            "papermill",
+            "01-workbench.ipynb",
+            "out.ipynb",
+            *options,
+        ],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=100,
     )
-    assert "My Own Company" in (folder / "out.ipynb").read_text()
+
+
+@pytest.mark.slow
+def test_the_workbench_is_a_batch_job_that_reports(folder: Path) -> None:
+    done = papermill(folder, concurrency=8)
+    assert done.returncode == 0, done.stderr
+    report = (folder / "out.ipynb").read_text()
+    assert "3 of 3 accounts completed" in report
+    *_, last = nbformat.reads(report, as_version=4).cells
+    assert "My Own Company" in last.outputs[0]["data"]["text/html"]
+
+
+@pytest.mark.slow
+def test_a_parameter_that_is_wrong_is_said(folder: Path) -> None:
+    """So the concurrency reaches the run."""
+    done = papermill(folder, concurrency=11)
+    assert done.returncode != 0
+    assert "concurrency is 11; it must be a whole number from 1 to 10" in done.stderr
 
 
 @pytest.mark.slow
