@@ -49,10 +49,14 @@ def lab(
     Every other option is passed on to JupyterLab, for instance --allow-root.
     """
     notebook = _notebook(folder)
-    words = [] if browser else ["--no-browser"]
+    words = [
+        f"--ServerApp.root_dir={notebook.parent}",
+        # In the address that it prints, too: `--no-browser` opens none.
+        f"--LabApp.default_url=/lab/tree/{notebook.name}",
+    ]
+    words += [] if browser else ["--no-browser"]
     words += [] if port is None else [f"--port={port}"]
-    command = [sys.executable, "-m", "jupyterlab", str(notebook), *words, *context.args]
-    return _become(command)
+    return _become([sys.executable, "-m", "jupyterlab", *words, *context.args])
 
 
 def _notebook(folder: str | None) -> Path:
