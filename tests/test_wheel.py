@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,9 +12,9 @@ import sys
 import sysconfig
 import time
 import tomllib
-import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -81,14 +82,23 @@ def test_the_lab_opens_on_copies_of_the_notebooks(
     )
     try:
         url = address(lab)
-        with urllib.request.urlopen(url, timeout=30) as page:  # noqa: S310 (loopback)
-            assert page.status == 200
-            assert b"JupyterLab" in page.read()
+        page = served(url)
+        assert page.status_code == 200
+        assert "JupyterLab" in page.text
     finally:
         lab.terminate()
         lab.communicate(timeout=30)
     copied = {each.name for each in tmp_path.glob("*.*") if each.suffix != ".db"}
     assert {Path(each).name for each in SHIPPED} <= copied
+
+
+def served(url: str) -> httpx.Response:
+    """The page, once it is there: the address is said a moment before."""
+    for _ in range(100):
+        with contextlib.suppress(httpx.ConnectError):
+            return httpx.get(url, follow_redirects=True, timeout=30)
+        time.sleep(0.1)
+    raise AssertionError("nobody listens")
 
 
 def address(lab: subprocess.Popen[str]) -> str:
