@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 
 from sdr_kit.cli.problems import as_wrong_use
 from sdr_kit.errors import SdrKitError
-from sdr_kit.fingerprint import terms_of
 from sdr_kit.research.ready_made import (
     BRIEFS_BY_NAME,
     SANDBOX,
     Brief,
-    ReadyMade,
+    maybe_who_began,
     ready_made,
 )
 from sdr_kit.settings import Settings
 from sdr_kit.store import Store
 from sdr_kit.stored_job import StoredJob
-from sdr_kit.worker import Researcher, name_of
+from sdr_kit.worker import Researcher
 
 BRIEF = "general"
 KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
@@ -65,7 +63,7 @@ def researcher_for(
             f"there is no researcher {name!r}; there are {SANDBOX}, {', '.join(KEYS)}"
         )
     with as_wrong_use():
-        return _made(offered[name], _brief(briefs or [BRIEF]))
+        return offered[name].about(_brief(briefs or [BRIEF]))
 
 
 def researcher_of(
@@ -85,21 +83,15 @@ def researcher_of(
     offered = ready_made(settings)
     if name is not None and (briefs or name not in offered):
         return researcher_for(settings, name, briefs)
-    for each in offered if name is None else [name]:
-        for brief in [_brief(briefs)] if briefs else BRIEFS_BY_NAME.values():
-            with contextlib.suppress(SdrKitError, ValueError):  # a price, perhaps
-                known = _made(offered[each], brief)
-                if job.begun_by(name_of(known), terms_of(known)):
-                    return known
+    brief = _brief(briefs) if briefs else None
+    known = maybe_who_began(job, settings, name=name, brief=brief)
+    if known is not None:
+        return known
     raise SdrKitError(
         f"job {job.id} was begun with {job.researcher}, about a brief or by a model "
         "that cannot be told from here; name both: --researcher NAME --brief NAME "
         f"(researchers now: {', '.join(offered)})"
     )
-
-
-def _made(offered: ReadyMade, brief: Brief) -> Researcher:
-    return offered.about(brief)
 
 
 def _brief(briefs: Sequence[str]) -> Brief:

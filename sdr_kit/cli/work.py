@@ -164,10 +164,11 @@ def _take_up(
     accounts = None if wanted.accounts is None else load_accounts(wanted.accounts)
     left = job.total - len(store.statuses(job_id)) if positions is None else 1
     researcher = None
-    if left and not job.held:
+    if left:
         researcher = named.researcher_of(
             settings, job, wanted.researcher, wanted.briefs
         )
+    if researcher is not None and not job.held:
         limit = wanted.concurrency or job.concurrency
         budget_usd = wanted.budget_usd or job.budget_usd
         _tell_choice(screen, researcher, limit, budget_usd, store)

@@ -7,7 +7,7 @@ researcher and a brief; here the names become objects.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from sdr_kit.errors import SdrKitError
@@ -50,12 +50,6 @@ class ReadyMade:
         self.label = label
         self.about = cache(make)
 
-    @property
-    def each(self) -> Iterator[tuple[str, Researcher]]:
-        """Each brief's name, with the researcher that asks about it."""
-        for name, brief in BRIEFS_BY_NAME.items():
-            yield name, self.about(brief)
-
 
 def ready_made(settings: Settings) -> dict[str, ReadyMade]:
     """Gives who can be asked, by name: `sandbox`, `openai` and `anthropic`.
@@ -82,11 +76,27 @@ def ready_made(settings: Settings) -> dict[str, ReadyMade]:
     return offered
 
 
-def maybe_who_began(job: StoredJob, settings: Settings) -> Researcher | None:
-    """Gives who a job was begun with; None when that is none of these."""
-    for kind in ready_made(settings).values():
-        with contextlib.suppress(SdrKitError):  # one that cannot be made
-            for _, researcher in kind.each:
+def maybe_who_began(
+    job: StoredJob,
+    settings: Settings,
+    *,
+    name: str | None = None,
+    brief: Brief | None = None,
+) -> Researcher | None:
+    """Gives who a job was begun with; None when that is none of these.
+
+    Args:
+        job: The job.
+        settings: Who can be asked.
+        name: Who alone comes into question; None: all of them.
+        brief: What alone it may have been asked; None: each brief that has a name.
+    """
+    offered = ready_made(settings)
+    briefs = BRIEFS_BY_NAME.values() if brief is None else (brief,)
+    for kind in offered.values() if name is None else (offered[name],):
+        for asked in briefs:
+            with contextlib.suppress(SdrKitError, ValueError):  # a price, perhaps
+                researcher = kind.about(asked)
                 if job.begun_by(name_of(researcher), terms_of(researcher)):
                     return researcher
     return None
