@@ -660,9 +660,3 @@ def test_a_time_without_a_zone_is_refused(own: Brief) -> None:
     with pytest.raises(ValueError, match="zone"):
         own.read(json.dumps(said()), at=datetime(2026, 1, 1))  # noqa: DTZ001
     assert own.read(json.dumps(said()), at=datetime.now(UTC)).tier == "A"
-
-
-def test_the_brief_of_the_readme_is_one(tmp_path: Path) -> None:
-    readme = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
-    (written,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
-    assert list(load(tmp_path, written).questions) == ["payroll_today"]

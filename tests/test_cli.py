@@ -262,7 +262,9 @@ def completed() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "told", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)]
+)
 def test_a_run_that_is_stopped_says_how_to_go_on(
     typed: Any, told: signal.Signals
 ) -> None:

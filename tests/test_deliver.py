@@ -147,14 +147,3 @@ def test_what_does_not_fit_leaves_the_old_file_as_it_was(folder: Path) -> None:
 def test_a_place_that_nobody_may_write_to_is_named() -> None:
     with pytest.raises(sdr_kit.SdrKitError, match=r"x\.csv cannot be written to /proc"):
         write_whole(Path("/proc/x.csv"), b"x")
-
-
-async def test_the_readmes_exports_run(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    example = readme.split("**The export.**")[1].split("```python\n")[1].split("```")[0]
-    monkeypatch.chdir(folder)
-    exec(example, {"run": await invented_run()})  # noqa: S102 (our own README)
-    kinds = ["back.csv", "report.html", "results.csv", "results.jsonl"]
-    assert sorted(os.listdir(folder)) == kinds

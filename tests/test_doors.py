@@ -60,7 +60,7 @@ def serving() -> Iterator[Api]:
 @pytest.mark.usefixtures("_database")
 def test_a_job_of_the_server_is_slid_in_a_notebook_and_paused_by_command() -> None:
     with serving() as api:
-        job_id = api.upload(MANY[: MANY.index(b"Company 90\n")])
+        job_id = api.upload(MANY[: MANY.index(b"Company 60\n")])
         api.start(job_id, concurrency=2)
         workbench = Workbench(store=api.store)
         workbench._question._yes.click()  # Watch
@@ -78,7 +78,7 @@ def test_a_job_of_the_server_is_slid_in_a_notebook_and_paused_by_command() -> No
         assert api.http.post(f"/jobs/{job_id}/resume").status_code == 200
         ended = api.until(job_id, "finished")
         until(lambda: workbench.job is not None and workbench.job.progress.ended)
-    assert ended["completed"] + ended["failed"] == 90
+    assert ended["completed"] + ended["failed"] == 60
     assert len(api.store.jobs()) == 1
     results = Counter(api.store.statuses(job_id).values())
     assert results["completed"] == ended["completed"]

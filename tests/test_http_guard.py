@@ -145,7 +145,9 @@ def until_listening(url: str) -> None:
     raise AssertionError("it does not listen")
 
 
-@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "told", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)]
+)
 def test_a_server_that_ends_gives_its_accounts_back(told: signal.Signals) -> None:
     with process() as (running, url, token):
         until_listening(url)

@@ -92,7 +92,7 @@ def test_the_workbench_is_a_batch_job_that_reports(folder: Path) -> None:
     assert "My Own Company" in last.outputs[0]["data"]["text/html"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_parameter_that_is_wrong_is_said(folder: Path) -> None:
     """So the concurrency reaches the run."""
     done = papermill(folder, concurrency=11)

@@ -35,6 +35,8 @@ from sdr_kit.stored_job import StoredJob
 from sdr_kit.worker import Researcher
 
 STATE_SECONDS = 0.25  # for so long a state is told again without looking
+SETTLE_SECONDS = 2.0  # what a change may take to show; the answer waits for it
+LOOK_SECONDS = 0.02  # how often it looks meanwhile
 LEAVE_SECONDS = 10.0  # for the jobs to end when the server does
 OPENED = 50  # handles of jobs that are kept; one has its whole list
 LINES_PER_ROW = 4  # cells with line ends among them; more is refused unread
@@ -187,13 +189,15 @@ class Office:
             NoJobError: There is no such job.
             Problem: Nobody works on it.
         """
-        self._at_work(job_id).pause()
-        self._told.pop(job_id, None)
+        job = self._at_work(job_id)
+        job.pause()
+        self._settle(job, lambda now: now.state == "paused")
 
     def cancel(self, job_id: int) -> None:
         """Cancels a job, whoever works on it; raises as `pause`."""
-        self._at_work(job_id).cancel()
-        self._told.pop(job_id, None)
+        job = self._at_work(job_id)
+        job.cancel()
+        self._settle(job, lambda now: now.ended)
 
     def resume(self, job_id: int) -> None:
         """Goes on with a job: one that is paused, or one that has ended early.
@@ -205,7 +209,7 @@ class Office:
         job = self.job(job_id)
         if not job.progress.ended:
             job.resume()
-            self._told.pop(job_id, None)
+            self._settle(job, lambda now: now.state != "paused")
             return
         stored = self.store.job(job_id)
         if stored.state == "ready":
@@ -224,7 +228,8 @@ class Office:
         job = self._at_work(job_id)
         for name, value in chosen.items():
             setattr(job, name, value)
-        self._told.pop(job_id, None)
+        limit = chosen.get("concurrency")
+        self._settle(job, lambda now: limit in (None, now.limit))
 
     def delete(self, job_id: int) -> None:
         """Deletes a job and its results.
@@ -358,6 +363,16 @@ class Office:
         if job.progress.ended:
             raise Problem(409, f"nobody works on job {job_id}: {job.progress.state}")
         return job
+
+    def _settle(self, job: AnyJob, shown: Callable[[Progress], bool]) -> None:
+        """Waits, but not for long, until a job shows what was asked of it."""
+        late = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < late:
+            now = job.progress
+            if now.ended or shown(now):
+                break
+            time.sleep(LOOK_SECONDS)
+        self._told.pop(job.id, None)
 
     def _go_on(self, job_id: int, researcher: Researcher, **options: Any) -> Job:
         everything = "positions" not in options

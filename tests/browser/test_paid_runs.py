@@ -43,7 +43,11 @@ def test_a_run_that_costs_money(
         panel.until(
             lambda: "Raise the budget" in panel.says, seconds=30, what="the end"
         )
-        assert re.search(r"\$0\.(19|20) of \$0\.20 spent", panel.says)
+        panel.until(  # the page draws one part after another
+            lambda: re.search(r"\$0\.(19|20) of \$0\.20 spent", panel.says) is not None,
+            seconds=5,
+            what="what was spent",
+        )
         tour.look("2-budget")
         panel.field("Budget in $").fill("")
         panel.field("Budget in $").press("Enter")
