@@ -23,8 +23,8 @@ from sdr_kit.accounts import Accounts
 from sdr_kit.engine import Engine
 from sdr_kit.estimate import Estimate, maybe_estimate
 from sdr_kit.job_results import Asked, JobResults
-from sdr_kit.plan import Plan
 from sdr_kit.progress import Progress, RunSummary, Sample
+from sdr_kit.request import Request
 from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
@@ -142,7 +142,7 @@ async def process(
         ValueError: Mode, concurrency, budget or a setting outside its range.
         StoreError: The database cannot be used.
     """
-    plan = Plan(
+    request = Request(
         accounts,
         researcher,
         mode,
@@ -152,30 +152,30 @@ async def process(
         budget_usd,
         refresh=refresh,
     )
-    if plan.blocks:
-        engine = await asyncio.to_thread(plan.engine, attended=False)
+    if request.blocks:
+        engine = await asyncio.to_thread(request.engine, attended=False)
     else:
-        engine = plan.engine(attended=False)
+        engine = request.engine(attended=False)
     await engine.run()
-    return _run_of(plan, engine)
+    return _run_of(request, engine)
 
 
-def _run_of(plan: Plan, engine: Engine) -> Run:
+def _run_of(request: Request, engine: Engine) -> Run:
     return Run(
-        plan.accounts,
-        plan.store,
-        plan.job_id,
-        _asked(plan),
+        request.accounts,
+        request.store,
+        request.job_id,
+        _asked(request),
         summary=engine.summary(),
         history=engine.tally.history.samples,
     )
 
 
-def _asked(plan: Plan) -> Asked:
-    briefs = getattr(plan.researcher, "briefs", ())
+def _asked(request: Request) -> Asked:
+    briefs = getattr(request.researcher, "briefs", ())
     return Asked(
-        name=name_of(plan.researcher),
-        synthetic=plan.synthetic,
+        name=name_of(request.researcher),
+        synthetic=request.synthetic,
         briefs=tuple(each.name for each in briefs),
     )
 
@@ -201,7 +201,7 @@ def start(
     """
     if sample is not None and (type(sample) is not int or sample < 1):
         raise ValueError(f"sample is {sample!r}; it must be a whole number from 1")
-    plan = Plan(
+    request = Request(
         accounts,
         researcher,
         mode,
@@ -211,8 +211,8 @@ def start(
         budget_usd,
         refresh=refresh,
     )
-    engine = plan.engine(attended=True, sample=sample or 0)
-    return Job(engine, plan)
+    engine = request.engine(attended=True, sample=sample or 0)
+    return Job(engine, request)
 
 
 class Job(JobResults):
@@ -223,10 +223,12 @@ class Job(JobResults):
     `cancel`, `retry`, another `concurrency`) is done to the job as it runs now.
     """
 
-    def __init__(self, engine: Engine, plan: Plan) -> None:
-        super().__init__(plan.accounts, plan.store, plan.job_id, _asked(plan))
+    def __init__(self, engine: Engine, request: Request) -> None:
+        super().__init__(
+            request.accounts, request.store, request.job_id, _asked(request)
+        )
         self._engine = engine
-        self._plan = plan
+        self._request = request
         self._next: Job | None = None  # where the job went on
         self._ended: Future[Run] = Future()
         self._loop: asyncio.AbstractEventLoop
@@ -236,7 +238,7 @@ class Job(JobResults):
         )
         thread.start()
         began.wait()
-        _jobs[str(plan.store), self.id] = self
+        _jobs[str(request.store), self.id] = self
 
     @property
     def concurrency(self) -> int:
@@ -252,7 +254,7 @@ class Job(JobResults):
 
     @concurrency.setter
     def concurrency(self, concurrency: int) -> None:
-        limit = self._plan.settings.check_concurrency(concurrency)
+        limit = self._request.settings.check_concurrency(concurrency)
         newest = self._newest
         newest._engine.limit = limit
         newest._tell(lambda engine: engine.resize(limit))
@@ -271,7 +273,7 @@ class Job(JobResults):
 
     @budget_usd.setter
     def budget_usd(self, usd: float | None) -> None:
-        chosen = self._plan.settings.chosen_budget(math.inf if usd is None else usd)
+        chosen = self._request.settings.chosen_budget(math.inf if usd is None else usd)
         self._newest._engine.tally.budget.usd = chosen  # also of a job that has ended
         self._newest._tell(lambda engine: engine.set_budget(chosen))
 
@@ -290,7 +292,7 @@ class Job(JobResults):
     @property
     def notices(self) -> tuple[str, ...]:
         """What the researcher noticed about its provider, a sentence each."""
-        return notices_of(self._plan.researcher)
+        return notices_of(self._request.researcher)
 
     @property
     def progress(self) -> Progress:
@@ -375,20 +377,20 @@ class Job(JobResults):
         return self._go_on(positions, again=True)
 
     def _go_on(self, positions: Iterable[int] | None, *, again: bool) -> Job:
-        with self._plan.retrying:
+        with self._request.retrying:
             newest = self._newest
             if not newest.progress.ended:
                 raise RuntimeError(
                     f"job {self.id} has not ended; cancel it or wait for it first"
                 )
-            engine = self._plan.engine_for_retry(
+            engine = self._request.engine_for_retry(
                 positions,
                 again=again,
                 limit=newest._engine.limit,
                 so_far=newest._engine.tally,
                 sample=newest._engine.unasked,
             )
-            newest._next = Job(engine, self._plan)
+            newest._next = Job(engine, self._request)
             return newest._next
 
     def wait(self, timeout: float | None = None) -> Run:
@@ -432,13 +434,13 @@ class Job(JobResults):
         except BaseException as error:  # noqa: BLE001 (raised to whoever waits)
             self._ended.set_exception(error)
         else:
-            self._ended.set_result(_run_of(self._plan, self._engine))
+            self._ended.set_result(_run_of(self._request, self._engine))
 
-    def _tell(self, request: Callable[[Engine], None]) -> None:
+    def _tell(self, wish: Callable[[Engine], None]) -> None:
         if self._ended.done():
             return  # there is nothing left to tell it
         try:
-            self._loop.call_soon_threadsafe(request, self._engine)
+            self._loop.call_soon_threadsafe(wish, self._engine)
         except RuntimeError:
             if not self._loop.is_closed():
                 raise
@@ -447,7 +449,7 @@ class Job(JobResults):
 def maybe_job(store: AnyStore, job_id: int, *, fence: int) -> Job | None:
     """Gives the handle of a job, if nobody else has taken the job since."""
     job = _jobs.get((str(store), job_id))
-    return job if job is not None and job._plan.fence == fence else None
+    return job if job is not None and job._request.fence == fence else None
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:

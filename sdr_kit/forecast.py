@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sdr_kit.accounts import Accounts
 from sdr_kit.estimate import Estimate, maybe_estimate
 from sdr_kit.fingerprint import fingerprint_of, terms_of
-from sdr_kit.plan import maybe_since
+from sdr_kit.request import maybe_since
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.worker import Researcher

@@ -12,7 +12,7 @@ from sdr_kit.account import Account
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.batch import Job, maybe_job
 from sdr_kit.errors import StoreError
-from sdr_kit.plan import Plan, maybe_researcher
+from sdr_kit.request import Request, maybe_researcher
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, Store, open_store
 from sdr_kit.stored_job import Past, StoredJob, job_number
@@ -144,7 +144,7 @@ def resume(
         concurrency = min(job.concurrency, settings.max_concurrency)
     if budget_usd is None and not begins:
         budget_usd = math.inf if job.budget_usd is None else job.budget_usd
-    plan = Plan(
+    request = Request(
         _list_of(where, job, accounts),
         researcher,
         mode=None if concurrency is None else "parallel",
@@ -155,13 +155,13 @@ def resume(
         refresh=refresh,
     )
     if begins:
-        return Job(plan.engine_to_begin(job_id, where, positions), plan)
-    if plan.synthetic != job.synthetic:
+        return Job(request.engine_to_begin(job_id, where, positions), request)
+    if request.synthetic != job.synthetic:
         raise ValueError(
             f"job {job_id} was begun with {job.researcher}, and what is invented does "
             "not mix with what is true; begin a new job"
         )
-    return Job(plan.engine_to_resume(job_id, positions), plan)
+    return Job(request.engine_to_resume(job_id, positions), request)
 
 
 def _note_end(store: Store, job: StoredJob) -> None:

@@ -155,7 +155,7 @@ async def test_a_call_that_was_cut_short_adds_nothing_that_is_known() -> None:
 
 
 async def test_a_job_that_is_taken_up_again_goes_on_with_its_cost() -> None:
-    """As `Plan` does it: the attempts before are summed up by the store."""
+    """As a request does it: the attempts before are summed up by the store."""
     provider = Provider(failures=1, error=Permanent)
     run = await process(provider, store := MemoryStore(), 3)
     assert run.summary.cost_usd == 0.75

@@ -207,7 +207,7 @@ def test_what_is_fresh_goes_by_the_clock_as_it_is_now(
     paid = Paid()
     paid.fingerprint = "a"  # type: ignore[attr-defined]
     sdr_kit.start(made_up(3), paid, store=DATABASE).wait(20)
-    monkeypatch.setattr("sdr_kit.plan.days_ago", lambda age: days_ago(age - days))
+    monkeypatch.setattr("sdr_kit.request.days_ago", lambda age: days_ago(age - days))
     run = sdr_kit.start(made_up(3), paid, store=DATABASE).wait(20)
     assert run.summary.reused == reused
 

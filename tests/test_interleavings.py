@@ -43,7 +43,7 @@ from sdr_kit.batch import _run_of
 from sdr_kit.engine import Engine
 from sdr_kit.errors import JobHeldError, Permanent, RateLimited, StopRun, Transient
 from sdr_kit.memory_store import Record
-from sdr_kit.plan import Plan
+from sdr_kit.request import Request
 from sdr_kit.store import Store
 from tests.accounts import made_up
 from tests.soak.notary import Notary
@@ -133,13 +133,15 @@ class Life:
         self.stale = False  # another life has the job
         self.spent = 0.0
         self.ended: dict[int, str] = {}  # how the last call of each account ended
-        self.plan = Plan(listed(number), self, "parallel", 2, self.store, OPTIONS, None)
+        self.request = Request(
+            listed(number), self, "parallel", 2, self.store, OPTIONS, None
+        )
         self.engine: Engine
         self.task: asyncio.Task[None]
 
     @property
     def job_id(self) -> int:
-        return self.plan.job_id
+        return self.request.job_id
 
     @property
     def running(self) -> bool:
@@ -164,7 +166,7 @@ class Life:
         if ending == "stop":
             raise StopRun("no more")
         return Research(
-            fields={"fence": self.plan.fence}, tier="B", priority_score=5, usage=paid
+            fields={"fence": self.request.fence}, tier="B", priority_score=5, usage=paid
         )
 
 
@@ -228,7 +230,7 @@ class Interleavings(RuleBasedStateMachine):
             for result in self.store.results(job_id, status="completed")
         }
         life = Life(self, number, asked)
-        life.engine = life.plan.engine(attended=True, sample=sample)
+        life.engine = life.request.engine(attended=True, sample=sample)
         self._begin(life)
         reused = self.notary.reused(life.job_id)
         assert reused == {position for position in found if position < number}
@@ -300,8 +302,8 @@ class Interleavings(RuleBasedStateMachine):
         if old.store.dead:
             return
         life = Life(self, old.total, old.fingerprint)
-        life.plan = old.plan
-        life.plan.researcher = life
+        life.request = old.request
+        life.request.researcher = life
         life.store = old.store
         if chosen is not None:
             done = self.store.statuses(old.job_id)
@@ -312,7 +314,7 @@ class Interleavings(RuleBasedStateMachine):
             else:
                 chosen -= known
         try:
-            life.engine = life.plan.engine_for_retry(
+            life.engine = life.request.engine_for_retry(
                 chosen,
                 again=again,
                 limit=2,
@@ -402,7 +404,7 @@ class Interleavings(RuleBasedStateMachine):
         self._finish()
         ended = self.store.statuses(self.life.job_id)
         assert ended == dict.fromkeys(range(MOST), "completed")
-        frame = _run_of(self.life.plan, self.life.engine).frame
+        frame = _run_of(self.life.request, self.life.engine).frame
         for place, key in enumerate(listed(MOST).keys):
             assert frame["tier"][place] == (self.edits.get(key, Edit()).tier or "B")
         self.start(MOST, 0, "this", [])
@@ -443,7 +445,7 @@ class Interleavings(RuleBasedStateMachine):
     def _go_on_with_the_job(self) -> None:
         old = self.life
         life = Life(self, old.total, old.fingerprint)
-        life.engine = life.plan.engine_to_resume(old.job_id)
+        life.engine = life.request.engine_to_resume(old.job_id)
         self._begin(life)
 
     def _begin(self, life: Life) -> None:

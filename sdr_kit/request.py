@@ -25,7 +25,7 @@ from sdr_kit.worker import Researcher, check_researcher, name_of
 _researchers: WeakValueDictionary[tuple[str, int], Researcher] = WeakValueDictionary()
 
 
-class Plan:
+class Request:
     """A job, from the call that asks for it to the engines that work on it."""
 
     def __init__(
