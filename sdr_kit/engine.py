@@ -104,6 +104,7 @@ class Engine:
         researcher: Researcher,
         *,
         limit: int,
+        auto: bool = False,
         settings: Settings,
         store: AnyStore,
         job_id: int,
@@ -142,6 +143,8 @@ class Engine:
             gap=settings.account_delay_ms / 1000,
             backoff=backoff,
             max_hold=settings.max_hold_seconds,
+            auto=auto,
+            accounts=len(accounts),
         )
         self._policy = RetryPolicy(
             max_retries=settings.max_api_retries,

@@ -26,6 +26,10 @@ from typing import Literal
 import tenacity
 
 from sdr_kit.account import AttemptOutcome
+from sdr_kit.law.cap import FIRST_STEP, Cap
+from sdr_kit.law.knee import Knee
+from sdr_kit.law.pace import Pace
+from sdr_kit.law.ramp import Ramp
 
 OUTAGE_ATTEMPTS = 10  # at least so many failures in a row before an outage is assumed
 # A canary is taken as accepted when it was not refused for so long: a second, or three
@@ -33,6 +37,9 @@ OUTAGE_ATTEMPTS = 10  # at least so many failures in a row before an outage is a
 PROOF_SECONDS, PROOF_REFUSALS = 1.0, 3.0
 SAME_FAILURES = 10  # so many equal permanent failures in a row raise a question
 
+CAP_MARKS = 3  # refusals in a row above all that was taken: a cap that asks to wait
+
+_Start = tuple[int, float]  # how many were in flight with it, and when
 _WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")
 
 
@@ -87,31 +94,44 @@ class Gate:
         gap: The smallest time between two starts, in seconds.
         backoff: How long to hold when the provider does not say.
         max_hold: Seconds a hold may last before it becomes a question.
+        auto: Whether the law looks for the best number below the limit.
+        accounts: How many there are; a short list is begun more carefully.
     """
 
     def __init__(
-        self, *, limit: int, gap: float, backoff: Backoff, max_hold: float
+        self,
+        *,
+        limit: int,
+        gap: float,
+        backoff: Backoff,
+        max_hold: float,
+        auto: bool = False,
+        accounts: int = 0,
     ) -> None:
         self.limit = limit
+        self.auto = auto
         self.in_flight = 0
         self.hold: Hold | None = None
         self.paused = False
         self.closed = False
         self.question: str | None = None
         self.answered_at = -math.inf  # when the provider last said anything but 5xx
+        self.cap, self.pace, self.knee = Cap(), Pace(), Knee()
+        self.ramp = Ramp()
         self._gap = gap
         self._backoff = backoff
         self._max_hold = max_hold
         self._last_start = -math.inf
-        # A round begins with each hold. Only what was started since says whether the
-        # provider takes calls again; older answers are still on their way.
+        # A round begins with each hold and each fall of the cap. Only what was started
+        # since says how things are now; older answers are still on their way.
         self._tickets = 0
         self._round_began = 0
-        self._round_limit: int | None = None
-        # What this round has started and neither heard of nor taken as accepted: start
-        # by ticket, oldest first. Empty when the round has no limit.
-        self._unproven: dict[int, float] = {}
-        self._refusal_seconds = 0.0
+        self._starts: dict[int, _Start] = {}  # what is in flight, by ticket
+        self._above: list[int] = []  # the n-th in flight that were refused, above P
+        low, high, share = FIRST_STEP
+        self._step = max(low, min(high, round(share * accounts)))
+        if auto:
+            self.ramp.allowance = self._step
         self._holds_in_a_row = 0
         self._failures_in_a_row = 0
         self._same_failure = ("", 0)
@@ -129,20 +149,27 @@ class Gate:
         """
         if self.paused or self.closed or self.in_flight >= self.limit:
             return math.inf
-        earliest = self._last_start + self._gap
-        if self._round_limit is not None:
-            earliest = max(earliest, self._round_opens(now))
+        number = self.in_flight + 1
+        if not self.cap.allows(number) or (self.auto and number > self.knee.limit):
+            return math.inf
+        opens = max(self._last_start + self._gap, self.pace.opens(now))
+        if self.ramp.allowance < math.inf and number > self.cap.proven:
+            opens = max(opens, self._ramp_opens(now))
         if self.hold is not None:
-            earliest = max(earliest, self.hold.until)
-        return max(0.0, earliest - now)
+            opens = max(opens, self.hold.until)
+        return max(0.0, opens - now)
 
     def start(self, now: float) -> int:
         """Takes a slot; gives the ticket that `end` wants back."""
         self.in_flight += 1
         self._last_start = now
         self._tickets += 1
-        if self._round_limit is not None:
-            self._unproven[self._tickets] = now
+        number = self.in_flight
+        self._starts[self._tickets] = (number, now)
+        self.pace.started(now)
+        self.cap.started(number)
+        if number > self.cap.proven and self.ramp.allowance < math.inf:
+            self.ramp.started(self._tickets, now)
         return self._tickets
 
     def end(
@@ -169,18 +196,28 @@ class Gate:
         """
         self.in_flight -= 1
         current = ticket > self._round_began
-        self._unproven.pop(ticket, None)
+        number, started = self._starts.pop(ticket)
+        unproven = self.ramp.forget(ticket)
         if outcome in ("completed", "permanent", "rate_limited"):
             self.answered_at = now
         if outcome in ("completed", "permanent"):
-            self._answered(now, current=current)
+            self._failures_in_a_row = 0
+            self.cap.succeeded()
+            if outcome == "completed" and self.auto:
+                self.knee.answered(number, seconds)
+            if current:
+                self._accepted(number, now, unproven=unproven)
             self._notice_same_failure(message if outcome == "permanent" else "", about)
         elif outcome == "rate_limited":
             self._failures_in_a_row = 0
-            self._refusal_seconds = max(seconds, self._refusal_seconds / 2)
-            self._refused(now, retry_after, message, current=current)
+            self.ramp.refused(seconds)
+            self._refused(
+                (number, started), now, retry_after, message, current=current
+            )
         elif outcome == "transient":
-            self._failed(now, retry_after, message, current=current)
+            self._failed(
+                (number, started), now, retry_after, message, current=current
+            )
 
     def ask(self, question: str) -> None:
         """Pauses until `resume`, which is the answer."""
@@ -203,64 +240,91 @@ class Gate:
         if self.hold is not None:
             self.hold = replace(self.hold, since=now)
 
-    def _answered(self, now: float, *, current: bool) -> None:
-        """Notes that the provider has answered a call."""
-        self._failures_in_a_row = 0
-        if current:
-            self._accepted(now)
-
-    def _accepted(self, now: float) -> None:
-        """Notes that the provider takes calls again; one more may go."""
+    def _accepted(self, number: int, now: float, *, unproven: bool) -> None:
+        """Notes that the provider takes calls; one more may go."""
         self._holds_in_a_row = 0
         # A late refusal may have lengthened the hold since this one started.
         if self.hold is not None and self.hold.until <= now:
             self.hold = None
-        if self._round_limit is not None:
-            self._round_limit += 1
-            if self._round_limit >= self.limit:
-                self._round_limit = None
-                self._unproven.clear()
+        self.cap.taken(number)
+        if self._above and number >= min(self._above):
+            self._above.clear()
+        if unproven:
+            self.ramp.taken()
+            if self.ramp.allowance >= (self._step if self.auto else self.limit):
+                self._open_ramp()
 
-    def _round_opens(self, now: float) -> float:
-        """Gives when this round lets another go; infinity when an answer must come.
+    def _open_ramp(self) -> None:
+        self.ramp.end(self._step if self.auto else math.inf)
 
-        Refusals come at once and answers may take a minute, so what has not been
-        refused for a while is taken as accepted. An outage ends with an answer only.
-        """
-        patience = max(PROOF_SECONDS, PROOF_REFUSALS * self._refusal_seconds)
-        while self._unproven and not self.in_outage:
-            ticket, started = next(iter(self._unproven.items()))
-            if started + patience > now:
-                break
-            del self._unproven[ticket]
-            self._accepted(now)
-        if self._round_limit is None or len(self._unproven) < self._round_limit:
-            return now
-        return math.inf if self.in_outage else min(self._unproven.values()) + patience
+    def _ramp_opens(self, now: float) -> float:
+        if not self.in_outage:  # an outage ends with an answer only
+            while (ticket := self.ramp.maybe_proven(now)) is not None:
+                self._accepted(self._starts[ticket][0], now, unproven=True)
+        opens = self.ramp.opens(now)
+        return math.inf if self.in_outage and opens > now else opens
 
     def _refused(
-        self, now: float, retry_after: float | None, message: str, *, current: bool
+        self,
+        start: _Start,
+        now: float,
+        retry_after: float | None,
+        message: str,
+        *,
+        current: bool,
     ) -> None:
+        number, started = start
+        self.pace.refused(late=not current)
+        capped = retry_after is None or self._is_cap(number, current=current)
+        fell = capped and current and self.cap.refused(number)
         if self.hold is not None and not current:
             # One of a burst that met the same refusal: it may only lengthen the hold.
             until = now + (retry_after or 0.0)
             if until > self.hold.until:
                 self.hold = replace(self.hold, until=until)
                 self._ask_when_too_long(self.hold, now, message)
-        else:
+        elif not capped or number <= 1:
             self._begin_hold("rate_limit", now, retry_after, message)
+            self.pace.marked(started, now, self.hold.until - now)
+        elif fell:
+            self._begin_round()
+
+    def _is_cap(self, number: int, *, current: bool) -> bool:
+        """Whether a provider that asks to wait does so for too many at once.
+
+        Then it refuses three times what has never been taken, whatever time goes by.
+        """
+        if not current:
+            return len(self._above) >= CAP_MARKS
+        if number <= self.cap.proven:
+            self._above.clear()
+            return False
+        self._above.append(number)
+        if len(self._above) == CAP_MARKS:
+            self.pace.forget()
+        return len(self._above) >= CAP_MARKS
+
+    def _begin_round(self) -> None:
+        self._round_began = self._tickets
+        self.ramp.begin()
 
     def _failed(
-        self, now: float, retry_after: float | None, message: str, *, current: bool
+        self,
+        start: _Start,
+        now: float,
+        retry_after: float | None,
+        message: str,
+        *,
+        current: bool,
     ) -> None:
         self._failures_in_a_row += 1
         if self.in_outage:
             if current:
                 self._begin_hold("outage", now, retry_after, message)
-        elif self._failures_in_a_row >= max(OUTAGE_ATTEMPTS, 2 * self.limit):
+        elif self._failures_in_a_row >= max(OUTAGE_ATTEMPTS, 2 * self.in_flight):
             self._begin_hold("outage", now, retry_after, message)
         elif retry_after is not None:
-            self._refused(now, retry_after, message, current=current)
+            self._refused(start, now, retry_after, message, current=current)
 
     def _begin_hold(
         self,
@@ -279,9 +343,7 @@ class Gate:
         if self.hold is not None:  # what it asked for stands
             since, until = self.hold.since, max(self.hold.until, until)
         self.hold = Hold(kind=kind, since=since, until=until, reason=message)
-        self._round_began = self._tickets
-        self._round_limit = 1
-        self._unproven.clear()
+        self._begin_round()
         self._ask_when_too_long(self.hold, now, message)
 
     def _ask_when_too_long(self, hold: Hold, now: float, message: str) -> None:

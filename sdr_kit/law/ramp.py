@@ -1,0 +1,83 @@
+"""How many starts may be out of which nobody knows yet whether they are taken.
+
+A refusal comes at once and an answer may take a minute, so what has not been refused
+for a while counts as taken: the ramp goes at the speed of refusals, not of answers.
+After a hold it begins with one (the canary) and lets one more out for each that was
+taken: the slow start of TCP (RFC 5681).
+"""
+
+from __future__ import annotations
+
+import math
+
+# What was not refused for so long counts as taken: a second while no refusal has been
+# seen, then a bit longer than the slowest of the latest took.
+PROOF_SECONDS, PROOF_REFUSALS = 1.0, 1.4
+FADING = 0.9  # by which the slowest refusal is forgotten with each that comes
+
+
+class Ramp:
+    """Counts the starts that are out unproven.
+
+    Args:
+        allowance: So many may be out; infinity is no bound.
+
+    Attributes:
+        allowance: The same.
+    """
+
+    def __init__(self, allowance: float = math.inf) -> None:
+        self.allowance = allowance
+        self._growing = False
+        self._unproven: dict[int, float] = {}  # start by ticket, oldest first
+        self._slowest_refusal = 0.0
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a start counts as taken."""
+        if not self._slowest_refusal:
+            return PROOF_SECONDS
+        return PROOF_REFUSALS * self._slowest_refusal
+
+    def begin(self) -> None:
+        """Begins with one, as after a hold; what was out before does not count."""
+        self.allowance, self._growing = 1, True
+        self._unproven.clear()
+
+    def end(self, allowance: float) -> None:
+        """Ends the slow start; so many may be out unproven from now on."""
+        self.allowance, self._growing = allowance, False
+        if math.isinf(allowance):
+            self._unproven.clear()
+
+    def started(self, ticket: int, now: float) -> None:
+        """Notes a start that is not known to be taken."""
+        self._unproven[ticket] = now
+
+    def forget(self, ticket: int) -> bool:
+        """Takes a start off, however it ended; says whether it was unproven."""
+        return self._unproven.pop(ticket, None) is not None
+
+    def taken(self) -> None:
+        """Lets one more out, after a start that was taken."""
+        if self._growing:
+            self.allowance += 1
+
+    def refused(self, seconds: float) -> None:
+        """Notes how long a refusal took."""
+        self._slowest_refusal = max(seconds, FADING * self._slowest_refusal)
+
+    def maybe_proven(self, now: float) -> int | None:
+        """Takes off the oldest start that has not been refused for long enough."""
+        for ticket, started in self._unproven.items():
+            if started + self.patience > now:
+                return None
+            del self._unproven[ticket]
+            return ticket
+        return None
+
+    def opens(self, now: float) -> float:
+        """Gives when another may go."""
+        if len(self._unproven) < self.allowance:
+            return now
+        return next(iter(self._unproven.values())) + self.patience

@@ -1,0 +1,1 @@
+"""Providers with hidden limits in virtual time, and what laws make of them."""
