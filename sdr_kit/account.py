@@ -128,6 +128,11 @@ class Usage:
         if self.cost_usd is not None:
             object.__setattr__(self, "cost_usd", _amount_of(self, "cost_usd"))
 
+    @property
+    def tokens(self) -> int:
+        """Read and written."""
+        return self.input_tokens + self.output_tokens
+
     def __add__(self, other: Usage) -> Usage:
         """Gives both together."""
         return Usage(

@@ -549,6 +549,8 @@ class Engine:
             retry_after=None if verdict is None else verdict.retry_after,
             message="" if verdict is None else verdict.message,
             about=work.account.company_name,
+            limits=record.limits,
+            tokens=0.0 if record.usage is None else record.usage.tokens,
         )
         if self._gate.in_outage and not was_in_outage:
             self._feed.forgive(now)

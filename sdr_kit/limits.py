@@ -25,10 +25,11 @@ from typing import Literal
 
 import tenacity
 
-from sdr_kit.account import AttemptOutcome
+from sdr_kit.account import AttemptOutcome, RateLimits
 from sdr_kit.law.cap import FIRST_STEP, Cap
 from sdr_kit.law.knee import Knee
 from sdr_kit.law.pace import Pace
+from sdr_kit.law.quota import Quota
 from sdr_kit.law.ramp import Ramp
 
 OUTAGE_ATTEMPTS = 10  # at least so many failures in a row before an outage is assumed
@@ -38,6 +39,9 @@ PROOF_SECONDS, PROOF_REFUSALS = 1.0, 3.0
 SAME_FAILURES = 10  # so many equal permanent failures in a row raise a question
 
 CAP_MARKS = 3  # refusals in a row above all that was taken: a cap that asks to wait
+
+# So many falls of the cap, each within so many successes of the one before: a rate.
+RATE_FALLS, RATE_SUCCESSES = 3, 60
 
 _Start = tuple[int, float]  # how many were in flight with it, and when
 _WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")
@@ -117,7 +121,7 @@ class Gate:
         self.question: str | None = None
         self.answered_at = -math.inf  # when the provider last said anything but 5xx
         self.cap, self.pace, self.knee = Cap(), Pace(), Knee()
-        self.ramp = Ramp()
+        self.ramp, self.quota = Ramp(), Quota()
         self._gap = gap
         self._backoff = backoff
         self._max_hold = max_hold
@@ -132,6 +136,7 @@ class Gate:
         self._step = max(low, min(high, round(share * accounts)))
         if auto:
             self.ramp.allowance = self._step
+        self._falls, self._fell_at = 0, 0
         self._holds_in_a_row = 0
         self._failures_in_a_row = 0
         self._same_failure = ("", 0)
@@ -150,14 +155,28 @@ class Gate:
         if self.paused or self.closed or self.in_flight >= self.limit:
             return math.inf
         number = self.in_flight + 1
-        if not self.cap.allows(number) or (self.auto and number > self.knee.limit):
+        if not self.in_outage:  # that ends with an answer only
+            self._prove(now)
+        if self.auto and number > self.knee.limit:
             return math.inf
-        opens = max(self._last_start + self._gap, self.pace.opens(now))
-        if self.ramp.allowance < math.inf and number > self.cap.proven:
-            opens = max(opens, self._ramp_opens(now))
+        if not self.cap.allows(number):
+            return self.ramp.next_proof - now
+        opens = max(
+            self._last_start + self._gap,
+            self.pace.opens(now),
+            self.quota.opens(self._tickets, now),
+        )
+        if self._is_tried(number) and self.ramp.full:
+            opens = math.inf if self.in_outage else max(opens, self.ramp.next_proof)
         if self.hold is not None:
             opens = max(opens, self.hold.until)
         return max(0.0, opens - now)
+
+    def _is_tried(self, number: int) -> bool:
+        """Whether the n-th in flight goes without knowing that it will be taken."""
+        return self.ramp.growing or (
+            number > self.cap.proven and self.ramp.allowance < math.inf
+        )
 
     def start(self, now: float) -> int:
         """Takes a slot; gives the ticket that `end` wants back."""
@@ -168,7 +187,7 @@ class Gate:
         self._starts[self._tickets] = (number, now)
         self.pace.started(now)
         self.cap.started(number)
-        if number > self.cap.proven and self.ramp.allowance < math.inf:
+        if self._is_tried(number):
             self.ramp.started(self._tickets, now)
         return self._tickets
 
@@ -182,6 +201,8 @@ class Gate:
         retry_after: float | None = None,
         message: str = "",
         about: str = "",
+        limits: RateLimits | None = None,
+        tokens: float = 0.0,
     ) -> None:
         """Gives the slot back and learns from how the attempt ended.
 
@@ -193,11 +214,17 @@ class Gate:
             retry_after: Seconds the provider asked to wait, if it did.
             message: The failure in plain words, for the reason of a hold.
             about: The account's name, which tells no two failures apart.
+            limits: What the provider says remains, if it does.
+            tokens: What the call took; 0 when nobody says.
         """
         self.in_flight -= 1
         current = ticket > self._round_began
         number, started = self._starts.pop(ticket)
         unproven = self.ramp.forget(ticket)
+        if outcome == "rate_limited":
+            self.quota.refused(ticket)
+        if limits is not None:
+            self.quota.told(limits, ticket=ticket, started=started, tokens=tokens)
         if outcome in ("completed", "permanent", "rate_limited"):
             self.answered_at = now
         if outcome in ("completed", "permanent"):
@@ -212,11 +239,11 @@ class Gate:
             self._failures_in_a_row = 0
             self.ramp.refused(seconds)
             self._refused(
-                (number, started), now, retry_after, message, current=current
+                ticket, (number, started), now, retry_after, message, current=current
             )
         elif outcome == "transient":
             self._failed(
-                (number, started), now, retry_after, message, current=current
+                ticket, (number, started), now, retry_after, message, current=current
             )
 
     def ask(self, question: str) -> None:
@@ -257,15 +284,14 @@ class Gate:
     def _open_ramp(self) -> None:
         self.ramp.end(self._step if self.auto else math.inf)
 
-    def _ramp_opens(self, now: float) -> float:
-        if not self.in_outage:  # an outage ends with an answer only
-            while (ticket := self.ramp.maybe_proven(now)) is not None:
-                self._accepted(self._starts[ticket][0], now, unproven=True)
-        opens = self.ramp.opens(now)
-        return math.inf if self.in_outage and opens > now else opens
+    def _prove(self, now: float) -> None:
+        """Takes as accepted what has not been refused for long enough."""
+        while (ticket := self.ramp.maybe_proven(now)) is not None:
+            self._accepted(self._starts[ticket][0], now, unproven=True)
 
     def _refused(
         self,
+        ticket: int,
         start: _Start,
         now: float,
         retry_after: float | None,
@@ -276,18 +302,23 @@ class Gate:
         number, started = start
         self.pace.refused(late=not current)
         capped = retry_after is None or self._is_cap(number, current=current)
-        fell = capped and current and self.cap.refused(number)
+        found = self.cap.refused(number) if capped and current else None
         if self.hold is not None and not current:
             # One of a burst that met the same refusal: it may only lengthen the hold.
             until = now + (retry_after or 0.0)
             if until > self.hold.until:
                 self.hold = replace(self.hold, until=until)
                 self._ask_when_too_long(self.hold, now, message)
+        elif found == "fell" and number > 1:
+            self._fell(started, now)
+        elif found == "falling" and number > 1:
+            self._begin_round()
         elif not capped or number <= 1:
+            self.pace.enacted = True
+            if ticket != self._round_began + 1:  # others have been taken since
+                self._holds_in_a_row = 0
             self._begin_hold("rate_limit", now, retry_after, message)
             self.pace.marked(started, now, self.hold.until - now)
-        elif fell:
-            self._begin_round()
 
     def _is_cap(self, number: int, *, current: bool) -> bool:
         """Whether a provider that asks to wait does so for too many at once.
@@ -295,6 +326,8 @@ class Gate:
         Then it refuses three times what has never been taken, whatever time goes by.
         """
         if not current:
+            if self._above:
+                self._above[-1] = min(self._above[-1], number)
             return len(self._above) >= CAP_MARKS
         if number <= self.cap.proven:
             self._above.clear()
@@ -304,12 +337,28 @@ class Gate:
             self.pace.forget()
         return len(self._above) >= CAP_MARKS
 
+    def _fell(self, started: float, now: float) -> None:
+        """Notes that what had been taken was refused, without a word about when.
+
+        The cap has fallen; when it does so again and again, it is no cap but a rate.
+        """
+        self._begin_round()
+        if self.cap.accepted > self._fell_at + RATE_SUCCESSES:
+            self._falls = 0
+        self._falls, self._fell_at = self._falls + 1, self.cap.accepted
+        self.pace.enacted = self.pace.enacted and self.pace.known
+        self.pace.marked(started, now, 0.0)
+        if self._falls >= RATE_FALLS:
+            self.pace.enacted = True
+            self.cap.forget()
+
     def _begin_round(self) -> None:
         self._round_began = self._tickets
         self.ramp.begin()
 
     def _failed(
         self,
+        ticket: int,
         start: _Start,
         now: float,
         retry_after: float | None,
@@ -324,7 +373,7 @@ class Gate:
         elif self._failures_in_a_row >= max(OUTAGE_ATTEMPTS, 2 * self.in_flight):
             self._begin_hold("outage", now, retry_after, message)
         elif retry_after is not None:
-            self._refused(start, now, retry_after, message, current=current)
+            self._refused(ticket, start, now, retry_after, message, current=current)
 
     def _begin_hold(
         self,

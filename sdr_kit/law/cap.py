@@ -9,13 +9,18 @@ rarely the more of them were in vain.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
-FIRST_STEP = (4, 16, 0.05)  # starts to be tried at once: at least, at most, of the list
-FALL = 0.75  # to which part the ceiling falls when what was proven is refused
+FIRST_STEP = (4, 16, 0.03)  # starts to be tried at once: at least, at most, of the list
+FALL = 0.85  # to which part the ceiling falls when what was proven is refused
 PROBE_SUCCESSES = 0.7  # so many times the ceiling must succeed before a probe
 PROBE_FADE = 1.5  # by which probes become rarer with each that is refused
+RAREST = 2.0  # how much rarer they become at most
 GROWTH = 16  # by so much the ceiling grows at most when a probe was taken
-SPARE = 3.0, 0.03  # refusals allowed to probes: so many, and so many a success
+SPARE = 1.0, 0.02  # refusals allowed to probes: so many, and so many a success
+
+# More than was ever taken; less than that; and again before anything was taken.
+Refusal = Literal["above", "fell", "falling"]
 
 
 class Cap:
@@ -31,8 +36,14 @@ class Cap:
         self.ceiling = math.inf
         self._growth = 1
         self._rarity = 1.0
+        self._falling = False  # nothing has been taken since the cap fell
         self._successes = 0  # since the last probe or refusal
-        self._refused, self._accepted = 0, 0
+        self._probe = 0  # the n-th in flight that was tried above the ceiling
+        self._refused, self.accepted = 0, 0
+
+    def forget(self) -> None:
+        """Takes the ceiling back: it was something else that refused."""
+        self.ceiling, self._falling = math.inf, False
 
     def allows(self, number: int) -> bool:
         """Whether so many may be in flight."""
@@ -42,21 +53,22 @@ class Cap:
         return (
             number == self.ceiling + 1
             and self._successes >= PROBE_SUCCESSES * self._rarity * self.ceiling
-            and self._refused <= low + share * self._accepted
+            and self._refused <= low + share * self.accepted
         )
 
     def started(self, number: int) -> None:
         """Notes a start as the n-th in flight."""
         if number > self.ceiling:
-            self._successes = 0
+            self._probe, self._successes = number, 0
 
     def succeeded(self) -> None:
         """Notes an answer."""
         self._successes += 1
-        self._accepted += 1
+        self.accepted += 1
 
     def taken(self, number: int) -> None:
         """Notes that so many in flight were not refused."""
+        self._falling = False
         self.proven = max(self.proven, number)
         if number > self.ceiling:
             self.ceiling = number + self._growth - 1
@@ -64,19 +76,20 @@ class Cap:
             self._rarity = 1.0
             self._successes = 10**9 if self._growth > 1 else 0
 
-    def refused(self, number: int) -> bool:
-        """Notes that the n-th in flight was refused; says whether it had been proven.
+    def refused(self, number: int) -> Refusal:
+        """Notes that the n-th in flight was refused, and says what that is.
 
-        Then the cap has fallen, or something else refuses.
+        What had been taken before is refused when the cap has fallen, or when something
+        else refuses.
         """
-        self._refused += 1
         self._growth, self._successes = 1, 0
-        if number > self.proven:
-            if number > self.ceiling:
-                self._rarity *= PROBE_FADE
+        if number > self.proven and not self._falling:
+            if number == self._probe:
+                self._refused += 1
+                self._rarity = min(PROBE_FADE * self._rarity, RAREST)
             self.ceiling = max(1, min(self.ceiling, number - 1))
-            return False
+            return "above"
+        before, self._falling = self._falling, True
         self.ceiling = max(1, math.floor(FALL * (number - 1)))
-        self.proven = 0
-        self._rarity = 1.0
-        return True
+        self.proven, self._rarity = 0, 1.0
+        return "falling" if before else "fell"

@@ -14,7 +14,9 @@ import math
 FIRST_LIMIT = 36  # while nothing is known
 SIGNIFICANT = 2.5  # γ must be so many times its standard error
 MARGIN = 0.9
-MEMORY = 300  # answers
+MEMORY = 600  # answers
+LENIENCE = 1.0  # standard errors that γ is taken to be smaller
+GROWTH = 1.01  # of the limit with each answer, while γ is not significant
 LEAST = 8  # answers before anything is said
 
 
@@ -48,22 +50,21 @@ class Knee:
 
     def _decide(self) -> None:
         s, sx, sxx, sy, sxy, syy = self._sums
-        d = s * sxx - sx * sx
-        if d <= 1e-9 * s * sxx:
+        spread = s * sxx - sx * sx
+        if spread <= 1e-9 * s * sxx:
             self._fit = (sy / s, 0.0)
-            self.limit = FIRST_LIMIT if self._seen < 2 * FIRST_LIMIT else math.inf
             return
-        gamma = (s * sxy - sx * sy) / d
+        gamma = (s * sxy - sx * sy) / spread
         alpha = (sy - gamma * sx) / s
         seen = min(self._seen, MEMORY)
         rest = max(syy - alpha * sy - gamma * sxy, 0.0) / s * seen / max(seen - 2, 1)
-        error = math.sqrt(rest * s / d * s / seen)
-        if gamma <= SIGNIFICANT * error or alpha <= 0:
-            # What it may still be, at worst, bounds how far to go before more is known.
-            self._fit = (sy / s, 0.0)
-            worst = gamma + SIGNIFICANT * error
-            sure = MARGIN * math.sqrt(self._fit[0] / worst) if worst > 0 else math.inf
-            self.limit = max(FIRST_LIMIT, sure)
+        error = math.sqrt(rest * s / spread * s / seen)
+        if gamma > SIGNIFICANT * error and alpha > 0:
+            self._fit = (alpha, gamma)
+            self.limit = max(1.0, MARGIN * math.sqrt(alpha / (gamma - LENIENCE * error)))
             return
-        self._fit = (alpha, gamma)
-        self.limit = max(1.0, MARGIN * math.sqrt(alpha / (gamma - error)))
+        # What it may still be, at worst, bounds how far to go before more is known.
+        self._fit = (sy / s, 0.0)
+        worst = gamma + SIGNIFICANT * error
+        sure = MARGIN * math.sqrt(self._fit[0] / worst) if worst > 0 else math.inf
+        self.limit = max(GROWTH * self.limit, sure)

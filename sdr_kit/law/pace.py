@@ -16,8 +16,10 @@ from __future__ import annotations
 import math
 
 FADING = 0.7  # the weight of what was learned before the latest mark
-OUTDATED = 0.35  # a pace so far off the one before replaces it
+OUTDATED = 3.0, 0.35  # calls, and share of what was expected: a pace so far off
 WINDOW_SECONDS, WINDOW_CALLS = 5.0, 5.0  # a wait that long, worth so many: a window
+SHALLOW = 3  # fewer taken before the first refusal: never two at once
+RESERVE = 1.0
 STALE = 2.0  # so many times the calls it rests on without a mark, and it grows
 
 
@@ -26,10 +28,13 @@ class Pace:
 
     Attributes:
         per_second: What has been learned; infinity before it is known.
+        enacted: Whether it is kept to; set it to false while it is not known whether
+            refusals mean that.
     """
 
     def __init__(self) -> None:
         self.per_second = math.inf
+        self.enacted = True
         self._mark: tuple[float, float] | None = None  # when, and the wait after it
         self._before: float | None = None  # the mark before that
         self._sent = 0  # since the mark, and not refused
@@ -37,6 +42,7 @@ class Pace:
         self._base = (0.0, 0.0)  # calls and seconds that the pace rests on
         self._level, self._at = 0.0, 0.0
         self._most = 1.0
+        self._deep = True  # whether several may come at once
 
     @property
     def known(self) -> bool:
@@ -49,7 +55,7 @@ class Pace:
 
     def opens(self, now: float) -> float:
         """Gives when another may start."""
-        if not self.known:
+        if not (self.enacted and self.known):
             return now
         level = self._filled(now)
         return now if level >= 1 - 1e-9 else now + (1 - level) / self._speed
@@ -78,8 +84,11 @@ class Pace:
             wait: How long nothing is to be started from now.
         """
         if self._mark is not None:
+            if not self.known:
+                self._deep = self._sent_before >= SHALLOW
             self._before = self._mark[0]
         self._mark = (at, now + wait - at)
+        self._speed_at_mark = self._speed
         self._sent_before, self._sent = self._sent, 0
 
     def _learn(self) -> None:
@@ -94,16 +103,21 @@ class Pace:
         if seconds <= 0:
             return
         calls, time = self._base
-        fresh = (taken + 1) / seconds
-        if calls and abs(math.log(fresh * time / calls)) > OUTDATED:
+        expected = calls / time * seconds if calls else taken
+        if abs(taken - expected) > max(OUTDATED[0], OUTDATED[1] * expected):
             calls, time = 0.0, 0.0
         self._base = calls, time = FADING * calls + taken, FADING * time + seconds
+        speed = self._speed_at_mark
         self.per_second = (calls + 1) / time
+        if not self._deep and math.isfinite(speed):
+            self.per_second = max(self.per_second, (taken / seconds + speed) / 2)
         self._at, self._level = at, 0.0
         self._most = max(1.0, wait * self.per_second)
         if wait >= WINDOW_SECONDS and self._most >= WINDOW_CALLS:
             self._most = max(self._most, taken)
             self._level = self._most - wait * self.per_second
+        else:
+            self._level = -RESERVE if self._deep else 0.0
 
     @property
     def _speed(self) -> float:

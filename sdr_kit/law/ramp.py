@@ -12,7 +12,7 @@ import math
 
 # What was not refused for so long counts as taken: a second while no refusal has been
 # seen, then a bit longer than the slowest of the latest took.
-PROOF_SECONDS, PROOF_REFUSALS = 1.0, 1.4
+PROOF_SECONDS, PROOF_REFUSALS = 0.5, 1.4
 FADING = 0.9  # by which the slowest refusal is forgotten with each that comes
 
 
@@ -28,25 +28,23 @@ class Ramp:
 
     def __init__(self, allowance: float = math.inf) -> None:
         self.allowance = allowance
-        self._growing = False
+        self.growing = False
         self._unproven: dict[int, float] = {}  # start by ticket, oldest first
         self._slowest_refusal = 0.0
 
     @property
     def patience(self) -> float:
         """Seconds after which a start counts as taken."""
-        if not self._slowest_refusal:
-            return PROOF_SECONDS
-        return PROOF_REFUSALS * self._slowest_refusal
+        return max(PROOF_SECONDS, PROOF_REFUSALS * self._slowest_refusal)
 
     def begin(self) -> None:
         """Begins with one, as after a hold; what was out before does not count."""
-        self.allowance, self._growing = 1, True
+        self.allowance, self.growing = 1, True
         self._unproven.clear()
 
     def end(self, allowance: float) -> None:
         """Ends the slow start; so many may be out unproven from now on."""
-        self.allowance, self._growing = allowance, False
+        self.allowance, self.growing = allowance, False
         if math.isinf(allowance):
             self._unproven.clear()
 
@@ -60,7 +58,7 @@ class Ramp:
 
     def taken(self) -> None:
         """Lets one more out, after a start that was taken."""
-        if self._growing:
+        if self.growing:
             self.allowance += 1
 
     def refused(self, seconds: float) -> None:
@@ -76,8 +74,12 @@ class Ramp:
             return ticket
         return None
 
-    def opens(self, now: float) -> float:
-        """Gives when another may go."""
-        if len(self._unproven) < self.allowance:
-            return now
-        return next(iter(self._unproven.values())) + self.patience
+    @property
+    def full(self) -> bool:
+        """Whether as many are out as may be."""
+        return len(self._unproven) >= self.allowance
+
+    @property
+    def next_proof(self) -> float:
+        """When the oldest start counts as taken; infinity when none is out."""
+        return next(iter(self._unproven.values()), math.inf) + self.patience
