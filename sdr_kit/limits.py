@@ -301,7 +301,9 @@ class Gate:
     ) -> None:
         number, started = start
         self.pace.refused(late=not current)
-        capped = retry_after is None or self._is_cap(number, current=current)
+        capped = retry_after is None or self._is_cap(
+            number, sent=ticket - self._round_began, current=current
+        )
         found = self.cap.refused(number) if capped and current else None
         if self.hold is not None and not current:
             # One of a burst that met the same refusal: it may only lengthen the hold.
@@ -320,10 +322,12 @@ class Gate:
             self._begin_hold("rate_limit", now, retry_after, message)
             self.pace.marked(started, now, self.hold.until - now)
 
-    def _is_cap(self, number: int, *, current: bool) -> bool:
+    def _is_cap(self, number: int, *, sent: int, current: bool) -> bool:
         """Whether a provider that asks to wait does so for too many at once.
 
         Then it refuses three times what has never been taken, whatever time goes by.
+        When all that are in flight have been sent since the last wait, it may as well
+        be a quota that is used up.
         """
         if not current:
             if self._above:
@@ -331,6 +335,8 @@ class Gate:
             return len(self._above) >= CAP_MARKS
         if number <= self.cap.proven:
             self._above.clear()
+            return False
+        if sent == number:
             return False
         self._above.append(number)
         if len(self._above) == CAP_MARKS:

@@ -13,11 +13,10 @@ from typing import Literal
 
 FIRST_STEP = (4, 16, 0.03)  # starts to be tried at once: at least, at most, of the list
 FALL = 0.85  # to which part the ceiling falls when what was proven is refused
-PROBE_SUCCESSES = 0.7  # so many times the ceiling must succeed before a probe
-PROBE_FADE = 1.5  # by which probes become rarer with each that is refused
-RAREST = 2.0  # how much rarer they become at most
+# Answers before a probe: so many times the ceiling when it has just changed, and when a
+# probe was in vain so many at least, which bounds the calls that are wasted on them.
+PROBE_CEILING, PROBE_ANSWERS = 0.7, 30
 GROWTH = 16  # by so much the ceiling grows at most when a probe was taken
-SPARE = 1.0, 0.02  # refusals allowed to probes: so many, and so many a success
 
 # More than was ever taken; less than that; and again before anything was taken.
 Refusal = Literal["above", "fell", "falling"]
@@ -35,11 +34,10 @@ class Cap:
         self.proven = 0
         self.ceiling = math.inf
         self._growth = 1
-        self._rarity = 1.0
         self._falling = False  # nothing has been taken since the cap fell
-        self._successes = 0  # since the last probe or refusal
         self._probe = 0  # the n-th in flight that was tried above the ceiling
-        self._refused, self.accepted = 0, 0
+        self._answers, self._patience = 0, 0.0  # since the last one, and before the next
+        self.accepted = 0
 
     def forget(self) -> None:
         """Takes the ceiling back: it was something else that refused."""
@@ -49,21 +47,16 @@ class Cap:
         """Whether so many may be in flight."""
         if number <= self.ceiling:
             return True
-        low, share = SPARE
-        return (
-            number == self.ceiling + 1
-            and self._successes >= PROBE_SUCCESSES * self._rarity * self.ceiling
-            and self._refused <= low + share * self.accepted
-        )
+        return number == self.ceiling + 1 and self._answers >= self._patience
 
     def started(self, number: int) -> None:
         """Notes a start as the n-th in flight."""
         if number > self.ceiling:
-            self._probe, self._successes = number, 0
+            self._probe, self._answers = number, 0
 
     def succeeded(self) -> None:
         """Notes an answer."""
-        self._successes += 1
+        self._answers += 1
         self.accepted += 1
 
     def taken(self, number: int) -> None:
@@ -73,8 +66,7 @@ class Cap:
         if number > self.ceiling:
             self.ceiling = number + self._growth - 1
             self._growth = min(2 * self._growth, GROWTH)
-            self._rarity = 1.0
-            self._successes = 10**9 if self._growth > 1 else 0
+            self._patience = 0.0
 
     def refused(self, number: int) -> Refusal:
         """Notes that the n-th in flight was refused, and says what that is.
@@ -82,14 +74,14 @@ class Cap:
         What had been taken before is refused when the cap has fallen, or when something
         else refuses.
         """
-        self._growth, self._successes = 1, 0
+        self._growth, self._answers = 1, 0
         if number > self.proven and not self._falling:
-            if number == self._probe:
-                self._refused += 1
-                self._rarity = min(PROBE_FADE * self._rarity, RAREST)
             self.ceiling = max(1, min(self.ceiling, number - 1))
+            self._patience = PROBE_CEILING * self.ceiling
+            if number == self._probe:
+                self._patience = max(self._patience, PROBE_ANSWERS)
             return "above"
         before, self._falling = self._falling, True
         self.ceiling = max(1, math.floor(FALL * (number - 1)))
-        self.proven, self._rarity = 0, 1.0
+        self.proven, self._patience = 0, PROBE_CEILING * self.ceiling
         return "falling" if before else "fell"
