@@ -20,7 +20,7 @@ OUTDATED = 3.0, 0.35  # calls, and share of what was expected: a pace so far off
 WINDOW_SECONDS, WINDOW_CALLS = 5.0, 5.0  # a wait that long, worth so many: a window
 SHALLOW = 3  # fewer taken before the first refusal: never two at once
 RESERVE = 1.0
-STALE = 2.0  # so many times the calls it rests on without a mark, and it grows
+SEARCH = 0.05  # by so much it grows in as many calls as it rests on
 
 
 class Pace:
@@ -121,8 +121,7 @@ class Pace:
 
     @property
     def _speed(self) -> float:
-        rests_on = STALE * (self._base[0] + 1)
-        return self.per_second * max(1.0, self._sent / rests_on)
+        return self.per_second * (1 + SEARCH * self._sent / (self._base[0] + 1))
 
     def _filled(self, now: float) -> float:
         return min(self._most, self._level + (now - self._at) * self._speed)
