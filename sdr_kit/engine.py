@@ -37,12 +37,13 @@ from sdr_kit.account import (
     Research,
     sum_of_costs,
 )
+from sdr_kit.backoff import Backoff
 from sdr_kit.errors import JobHeldError, StoreError, Verdict, classify
 from sdr_kit.feed import NOTHING_TRIED, Feed, Tried
 from sdr_kit.fingerprint import fingerprint_of
 from sdr_kit.keeper import Keeper, Snapshot, Wanted
 from sdr_kit.lease import FIRST_FENCE
-from sdr_kit.limits import Backoff, Gate
+from sdr_kit.limits import Gate
 from sdr_kit.progress import (
     Progress,
     RunSummary,
@@ -550,7 +551,7 @@ class Engine:
             message="" if verdict is None else verdict.message,
             about=work.account.company_name,
             limits=record.limits,
-            tokens=0.0 if record.usage is None else record.usage.tokens,
+            tokens=0 if record.usage is None else record.usage.tokens,
         )
         if self._gate.in_outage and not was_in_outage:
             self._feed.forgive(now)

@@ -2,75 +2,45 @@
 
 The gate is told what happens (a start, an end and how it ended) and answers one
 question: how long must the next start wait? It reads no clock, sleeps nowhere and
-knows no account; `now` is passed in, so a whole run can be replayed. It keeps four
-rules:
+knows no account; `now` is passed in, so a whole run can be replayed. A start needs the
+consent of all of these:
 
 * never more than `limit` at once, never two starts closer than `gap`;
-* a rate limit belongs to the provider: when one call is refused, all starts are held
-  for as long as the provider asked;
+* never more than the provider was found to take at once (`cap`), nor more often than it
+  takes a call (`pace`, `quota`); in auto, never more than do any good (`knee`);
+* a rate limit belongs to the provider: when one call is refused with the wish to wait,
+  all starts are held for as long as it asked;
 * so does an outage: when everything has failed for a while, all starts are held and
   single probes go out at growing intervals;
-* after a hold one account goes ahead (the canary), and as answers come in the others
-  follow, one more for each answer: the slow start of TCP (RFC 5681), so that a
-  provider that has just recovered is not hit by everyone at once.
+* after a hold one account goes ahead (the canary), and then more and more (`ramp`), so
+  that a provider that has just recovered is not hit by everyone at once.
 """
 
 from __future__ import annotations
 
 import math
-import random
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Literal
 
-import tenacity
-
 from sdr_kit.account import AttemptOutcome, RateLimits
+from sdr_kit.backoff import Backoff
+from sdr_kit.law.alike import SAME_FAILURES, Alike
 from sdr_kit.law.cap import FIRST_STEP, Cap
+from sdr_kit.law.judge import Judge
 from sdr_kit.law.knee import Knee
 from sdr_kit.law.pace import Pace
 from sdr_kit.law.quota import Quota
 from sdr_kit.law.ramp import Ramp
 
 OUTAGE_ATTEMPTS = 10  # at least so many failures in a row before an outage is assumed
-# A canary is taken as accepted when it was not refused for so long: a second, or three
-# times as long as refusals take.
-PROOF_SECONDS, PROOF_REFUSALS = 1.0, 3.0
-SAME_FAILURES = 10  # so many equal permanent failures in a row raise a question
+CALL_SECONDS = 0.02  # what answers sooner is no provider, and says nothing of a knee
 
-CAP_MARKS = 3  # refusals in a row above all that was taken: a cap that asks to wait
-
-# So many falls of the cap, each within so many successes of the one before: a rate.
-RATE_FALLS, RATE_SUCCESSES = 3, 60
-
-_Start = tuple[int, float]  # how many were in flight with it, and when
-_WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")
-
-
-class Backoff:
-    """How long to wait before try n: exponential, capped, with full jitter.
-
-    Args:
-        initial: Upper end of the first wait, in seconds; it doubles each time.
-        maximum: Where the doubling ends, in seconds.
-        rng: Where the jitter comes from; pass a seeded one to replay a run.
-
-    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    """
-
-    def __init__(self, *, initial: float, maximum: float, rng: random.Random) -> None:
-        self._ceiling = tenacity.wait_exponential(multiplier=initial, max=maximum)
-        self._rng = rng
-
-    def ceiling(self, tries: int) -> float:
-        """Gives the longest wait after this many tries, in seconds."""
-        state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
-        state.attempt_number = tries
-        return float(self._ceiling(state))
-
-    def jittered(self, tries: int) -> float:
-        """Draws a wait from 0 to the ceiling, in seconds."""
-        return self._rng.uniform(0, self.ceiling(tries))
+# What keeps the next start back.
+Bound = Literal[
+    "limit", "cap", "pace", "hold", "knee", "ramp", "gap", "outage", "paused"
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +60,28 @@ class Hold:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Learned:
+    """What a run has found out about a provider; None is what it has not.
+
+    Attributes:
+        cap: So many at once are taken, and no more.
+        per_minute: So many calls a minute are taken.
+        knee: More at once than so many only make each slower.
+    """
+
+    cap: int | None = None
+    per_minute: float | None = None
+    knee: int | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything is known."""
+        return self != Learned()
+
+
+NOTHING_LEARNED = Learned()
+
+
 class Gate:
     """Decides when the next attempt may start.
 
@@ -98,8 +90,12 @@ class Gate:
         gap: The smallest time between two starts, in seconds.
         backoff: How long to hold when the provider does not say.
         max_hold: Seconds a hold may last before it becomes a question.
-        auto: Whether the law looks for the best number below the limit.
+        auto: Whether the best number below the limit is looked for.
         accounts: How many there are; a short list is begun more carefully.
+        learned: What earlier runs have found out about the provider.
+
+    Attributes:
+        spent: Seconds for which each bound has kept the next start back.
     """
 
     def __init__(
@@ -111,6 +107,7 @@ class Gate:
         max_hold: float,
         auto: bool = False,
         accounts: int = 0,
+        learned: Learned = NOTHING_LEARNED,
     ) -> None:
         self.limit = limit
         self.auto = auto
@@ -120,63 +117,63 @@ class Gate:
         self.closed = False
         self.question: str | None = None
         self.answered_at = -math.inf  # when the provider last said anything but 5xx
-        self.cap, self.pace, self.knee = Cap(), Pace(), Knee()
-        self.ramp, self.quota = Ramp(), Quota()
+        self.spent: dict[Bound, float] = {}
+        self.cap = Cap(learned.cap)
+        self.pace = Pace((learned.per_minute or math.inf) / 60)
+        self.knee = Knee(learned.knee)
+        self.quota = Quota()
+        low, high, share = FIRST_STEP
+        self._step = max(low, min(high, round(share * accounts)))
+        self.ramp = Ramp(self._step if auto else math.inf)
+        self._judge = Judge()
+        self._alike = Alike()
         self._gap = gap
         self._backoff = backoff
         self._max_hold = max_hold
         self._last_start = -math.inf
+        # While nothing has been learned there is nothing but the limit and the gap.
+        self._free = not auto and not learned
         # A round begins with each hold and each fall of the cap. Only what was started
         # since says how things are now; older answers are still on their way.
         self._tickets = 0
         self._round_began = 0
-        self._starts: dict[int, _Start] = {}  # what is in flight, by ticket
-        self._above: list[int] = []  # the n-th in flight that were refused, above P
-        low, high, share = FIRST_STEP
-        self._step = max(low, min(high, round(share * accounts)))
-        if auto:
-            self.ramp.allowance = self._step
-        self._falls, self._fell_at = 0, 0
+        self._starts: dict[int, tuple[int, float]] = {}  # the n-th in flight, and when
         self._holds_in_a_row = 0
         self._failures_in_a_row = 0
-        self._same_failure = ("", 0)
-        self._tolerated: set[str] = set()
+        self._bound: Bound | None = None
+        self._bound_since: float | None = None
 
     @property
     def in_outage(self) -> bool:
         """Whether the provider is taken to be down."""
         return self.hold is not None and self.hold.kind == "outage"
 
+    @property
+    def allowed(self) -> int:
+        """How many may be in flight by all that is known."""
+        knee = self.knee.limit if self.auto else math.inf
+        return max(1, math.floor(min(self.limit, self.cap.ceiling, knee)))
+
+    @property
+    def learned(self) -> Learned:
+        """What is known of the provider."""
+        rate = self.pace.per_second if self.pace.enacted else math.inf
+        rate = min(rate, self.quota.per_second)
+        return Learned(
+            cap=None if math.isinf(self.cap.ceiling) else int(self.cap.ceiling),
+            per_minute=None if math.isinf(rate) else 60 * rate,
+            knee=math.floor(self.knee.limit) if self.knee.found else None,
+        )
+
     def wait(self, now: float) -> float:
-        """Gives the seconds until the next start may be made.
+        """Gives the seconds after which to ask again; 0 means that a start may be made.
 
-        0 means now; infinity means not before something else changes.
+        Infinity means not before something else changes.
         """
-        if self.paused or self.closed or self.in_flight >= self.limit:
-            return math.inf
-        number = self.in_flight + 1
-        if not self.in_outage:  # that ends with an answer only
-            self._prove(now)
-        if self.auto and number > self.knee.limit:
-            return math.inf
-        if not self.cap.allows(number):
-            return self.ramp.next_proof - now
-        opens = max(
-            self._last_start + self._gap,
-            self.pace.opens(now),
-            self.quota.opens(self._tickets, now),
-        )
-        if self._is_tried(number) and self.ramp.full:
-            opens = math.inf if self.in_outage else max(opens, self.ramp.next_proof)
-        if self.hold is not None:
-            opens = max(opens, self.hold.until)
-        return max(0.0, opens - now)
-
-    def _is_tried(self, number: int) -> bool:
-        """Whether the n-th in flight goes without knowing that it will be taken."""
-        return self.ramp.growing or (
-            number > self.cap.proven and self.ramp.allowance < math.inf
-        )
+        opens, bound = self._opens(now)
+        seconds = max(0.0, opens - now)
+        self._note(now, bound if seconds else None)
+        return seconds
 
     def start(self, now: float) -> int:
         """Takes a slot; gives the ticket that `end` wants back."""
@@ -184,11 +181,12 @@ class Gate:
         self._last_start = now
         self._tickets += 1
         number = self.in_flight
-        self._starts[self._tickets] = (number, now)
-        self.pace.started(now)
-        self.cap.started(number)
-        if self._is_tried(number):
-            self.ramp.started(self._tickets, now)
+        self._starts[self._tickets] = number, now
+        if not self._free:
+            self.pace.started(now)
+            self.cap.started(number)
+            if self._is_tried(number):
+                self.ramp.started(self._tickets, now)
         return self._tickets
 
     def end(
@@ -202,7 +200,7 @@ class Gate:
         message: str = "",
         about: str = "",
         limits: RateLimits | None = None,
-        tokens: float = 0.0,
+        tokens: int = 0,
     ) -> None:
         """Gives the slot back and learns from how the attempt ended.
 
@@ -218,54 +216,104 @@ class Gate:
             tokens: What the call took; 0 when nobody says.
         """
         self.in_flight -= 1
-        current = ticket > self._round_began
         number, started = self._starts.pop(ticket)
         unproven = self.ramp.forget(ticket)
-        if outcome == "rate_limited":
-            self.quota.refused(ticket)
         if limits is not None:
+            self._free = False
             self.quota.told(limits, ticket=ticket, started=started, tokens=tokens)
-        if outcome in ("completed", "permanent", "rate_limited"):
+        if outcome == "completed" or outcome == "permanent":
             self.answered_at = now
-        if outcome in ("completed", "permanent"):
             self._failures_in_a_row = 0
             self.cap.succeeded()
-            if outcome == "completed" and self.auto:
+            if seconds > CALL_SECONDS and outcome == "completed":
                 self.knee.answered(number, seconds)
-            if current:
+            if ticket > self._round_began:
                 self._accepted(number, now, unproven=unproven)
-            self._notice_same_failure(message if outcome == "permanent" else "", about)
+            self._notice_same_failure(outcome, message, about)
         elif outcome == "rate_limited":
+            self.answered_at = now
             self._failures_in_a_row = 0
             self.ramp.refused(seconds)
-            self._refused(
-                ticket, (number, started), now, retry_after, message, current=current
-            )
+            self._refused(ticket, number, started, now, retry_after, message)
         elif outcome == "transient":
-            self._failed(
-                ticket, (number, started), now, retry_after, message, current=current
-            )
+            self._failed(ticket, number, started, now, retry_after, message)
 
     def ask(self, question: str) -> None:
         """Pauses until `resume`, which is the answer."""
         self.question = question
         self.paused = True
 
-    def resize(self, limit: int) -> None:
-        """Changes how many may run at once; what runs above it finishes."""
+    def resize(self, limit: int, *, auto: bool = False) -> None:
+        """Changes how many may run at once; what runs above it finishes.
+
+        Args:
+            limit: That, or in auto the highest that may be tried.
+            auto: Whether the best number below it is looked for.
+        """
+        if auto != self.auto:
+            self.auto, self._free = auto, False
+            if not self.ramp.growing:
+                self._open_ramp()
+            # What has been in flight and was not refused is what may be begun with.
+            self.cap.taken(self.in_flight)
         self.limit = limit
 
     def resume(self, now: float) -> None:
         """Lets starts go on after a pause, and takes a question as answered."""
+        if self.paused:
+            self.pace.interrupted()
         self.paused = False
         if self.question is None:
             return
         self.question = None
-        gist, count = self._same_failure
-        if count >= SAME_FAILURES:
-            self._tolerated.add(gist)
+        self._alike.tolerate()
         if self.hold is not None:
             self.hold = replace(self.hold, since=now)
+
+    def _opens(self, now: float) -> tuple[float, Bound]:
+        """Gives when the next start may be made, and what keeps it back till then."""
+        if self.paused or self.closed:
+            return math.inf, "paused"
+        if not self._free and not self.in_outage:  # that ends with an answer only
+            self._prove(now)
+        if self.in_flight >= self.limit:
+            return math.inf, "limit"
+        if self._free:
+            return self._last_start + self._gap, "gap"
+        number = self.in_flight + 1
+        if self.auto and number > self.knee.limit:
+            return math.inf, "knee"
+        if not self.cap.allows(number):
+            return self.ramp.next_proof, "cap"
+        return max(self._times(number, now), key=itemgetter(0))
+
+    def _times(self, number: int, now: float) -> Iterator[tuple[float, Bound]]:
+        """Gives each time before which the n-th may not start, and what sets it."""
+        yield self._last_start + self._gap, "gap"
+        yield self.pace.opens(now), "pace"
+        yield self.quota.opens(self._tickets, now), "pace"
+        if self._is_tried(number) and self.ramp.full:
+            yield (math.inf if self.in_outage else self.ramp.next_proof), "ramp"
+        if self.hold is not None:
+            yield self.hold.until, "outage" if self.in_outage else "hold"
+
+    def _note(self, now: float, bound: Bound | None) -> None:
+        """Adds up for how long each bound has kept the next start back."""
+        if self._bound is not None and self._bound_since is not None:
+            spent = self.spent.get(self._bound, 0.0)
+            self.spent[self._bound] = spent + now - self._bound_since
+        self._bound, self._bound_since = bound, now
+
+    def _is_tried(self, number: int) -> bool:
+        """Whether the n-th in flight goes without knowing that it will be taken."""
+        return self.ramp.growing or (
+            number > self.cap.proven and self.ramp.allowance < math.inf
+        )
+
+    def _prove(self, now: float) -> None:
+        """Takes as accepted what has not been refused for long enough."""
+        while (ticket := self.ramp.maybe_proven(now)) is not None:
+            self._accepted(self._starts[ticket][0], now, unproven=True)
 
     def _accepted(self, number: int, now: float, *, unproven: bool) -> None:
         """Notes that the provider takes calls; one more may go."""
@@ -273,113 +321,94 @@ class Gate:
         # A late refusal may have lengthened the hold since this one started.
         if self.hold is not None and self.hold.until <= now:
             self.hold = None
-        self.cap.taken(number)
-        if self._above and number >= min(self._above):
-            self._above.clear()
-        if unproven:
-            self.ramp.taken()
-            if self.ramp.allowance >= (self._step if self.auto else self.limit):
-                self._open_ramp()
+        if number > self.cap.proven:
+            self.cap.taken(number)
+        if self._free:
+            return
+        self._judge.taken(number)
+        if unproven and self.ramp.taken() >= (self._step if self.auto else self.limit):
+            self._open_ramp()
 
     def _open_ramp(self) -> None:
-        self.ramp.end(self._step if self.auto else math.inf)
-
-    def _prove(self, now: float) -> None:
-        """Takes as accepted what has not been refused for long enough."""
-        while (ticket := self.ramp.maybe_proven(now)) is not None:
-            self._accepted(self._starts[ticket][0], now, unproven=True)
-
-    def _refused(
-        self,
-        ticket: int,
-        start: _Start,
-        now: float,
-        retry_after: float | None,
-        message: str,
-        *,
-        current: bool,
-    ) -> None:
-        number, started = start
-        self.pace.refused(late=not current)
-        capped = retry_after is None or self._is_cap(
-            number, sent=ticket - self._round_began, current=current
-        )
-        found = self.cap.refused(number) if capped and current else None
-        if self.hold is not None and not current:
-            # One of a burst that met the same refusal: it may only lengthen the hold.
-            until = now + (retry_after or 0.0)
-            if until > self.hold.until:
-                self.hold = replace(self.hold, until=until)
-                self._ask_when_too_long(self.hold, now, message)
-        elif found == "fell" and number > 1:
-            self._fell(started, now)
-        elif found == "falling" and number > 1:
-            self._begin_round()
-        elif not capped or number <= 1:
-            self.pace.enacted = True
-            if ticket != self._round_began + 1:  # others have been taken since
-                self._holds_in_a_row = 0
-            self._begin_hold("rate_limit", now, retry_after, message)
-            self.pace.marked(started, now, self.hold.until - now)
-
-    def _is_cap(self, number: int, *, sent: int, current: bool) -> bool:
-        """Whether a provider that asks to wait does so for too many at once.
-
-        Then it refuses three times what has never been taken, whatever time goes by.
-        When all that are in flight have been sent since the last wait, it may as well
-        be a quota that is used up.
-        """
-        if not current:
-            if self._above:
-                self._above[-1] = min(self._above[-1], number)
-            return len(self._above) >= CAP_MARKS
-        if number <= self.cap.proven:
-            self._above.clear()
-            return False
-        if sent == number:
-            return False
-        self._above.append(number)
-        if len(self._above) == CAP_MARKS:
-            self.pace.forget()
-        return len(self._above) >= CAP_MARKS
-
-    def _fell(self, started: float, now: float) -> None:
-        """Notes that what had been taken was refused, without a word about when.
-
-        The cap has fallen; when it does so again and again, it is no cap but a rate.
-        """
-        self._begin_round()
-        if self.cap.accepted > self._fell_at + RATE_SUCCESSES:
-            self._falls = 0
-        self._falls, self._fell_at = self._falls + 1, self.cap.accepted
-        self.pace.enacted = self.pace.enacted and self.pace.known
-        self.pace.marked(started, now, 0.0)
-        if self._falls >= RATE_FALLS:
-            self.pace.enacted = True
-            self.cap.forget()
+        self.ramp.open(self._step if self.auto else math.inf)
 
     def _begin_round(self) -> None:
         self._round_began = self._tickets
         self.ramp.begin()
 
-    def _failed(
+    def _refused(
         self,
         ticket: int,
-        start: _Start,
+        number: int,
+        started: float,
         now: float,
         retry_after: float | None,
         message: str,
-        *,
-        current: bool,
+    ) -> None:
+        self._free = False
+        late = ticket <= self._round_began
+        self.pace.refused(late=late)
+        self.quota.refused(ticket)
+        capped = retry_after is None or self._judge.is_cap(
+            number,
+            proven=self.cap.proven,
+            sent=ticket - self._round_began,
+            late=late,
+        )
+        if late:
+            self._lengthen(now, retry_after, message, capped=capped)
+            return
+        found = self.cap.refused(number) if capped else None
+        if not capped or number == 1:
+            if ticket != self._round_began + 1:  # others have been taken since
+                self._holds_in_a_row = 0
+            hold = self._begin_hold("rate_limit", now, retry_after, message)
+            self.pace.enacted = True
+            self.pace.marked(started, hold.until - started)
+        elif found == "fell":
+            self._fell(started)
+        elif found == "falling":
+            self._begin_round()
+
+    def _lengthen(
+        self, now: float, retry_after: float | None, message: str, *, capped: bool
+    ) -> None:
+        """Hears one of a burst that met the same refusal: it may wish for longer."""
+        until = now + (retry_after or 0.0)
+        if self.hold is not None and until > self.hold.until:
+            self.hold = replace(self.hold, until=until)
+            self._ask_when_too_long(self.hold, now, message)
+        elif self.hold is None and not capped:
+            self._begin_hold("rate_limit", now, retry_after, message)
+
+    def _fell(self, started: float) -> None:
+        """Notes that what had been taken was refused, without a word about when."""
+        self._begin_round()
+        self.pace.enacted = self.pace.enacted and self.pace.known
+        self.pace.marked(started, 0.0)
+        if self._judge.is_rate(self.cap.answers):
+            self.pace.enacted = True
+            self.cap.forget()
+
+    def _failed(
+        self,
+        ticket: int,
+        number: int,
+        started: float,
+        now: float,
+        retry_after: float | None,
+        message: str,
     ) -> None:
         self._failures_in_a_row += 1
         if self.in_outage:
-            if current:
+            if ticket > self._round_began:
                 self._begin_hold("outage", now, retry_after, message)
-        elif self._failures_in_a_row >= max(OUTAGE_ATTEMPTS, 2 * self.in_flight):
+        elif self._failures_in_a_row >= max(OUTAGE_ATTEMPTS, 2 * self.allowed):
+            self._free = False
+            self.pace.interrupted()
             self._begin_hold("outage", now, retry_after, message)
         elif retry_after is not None:
-            self._refused(ticket, start, now, retry_after, message, current=current)
+            self._refused(ticket, number, started, now, retry_after, message)
 
     def _begin_hold(
         self,
@@ -387,7 +416,7 @@ class Gate:
         now: float,
         retry_after: float | None,
         message: str,
-    ) -> None:
+    ) -> Hold:
         # The first time the provider is taken at its word; when that did not help, it
         # is left alone for longer and longer.
         length = retry_after or self._backoff.ceiling(self._holds_in_a_row + 1)
@@ -400,6 +429,7 @@ class Gate:
         self.hold = Hold(kind=kind, since=since, until=until, reason=message)
         self._begin_round()
         self._ask_when_too_long(self.hold, now, message)
+        return self.hold
 
     def _ask_when_too_long(self, hold: Hold, now: float, message: str) -> None:
         if hold.until - hold.since > self._max_hold:
@@ -410,19 +440,13 @@ class Gate:
                 f"{message}"
             )
 
-    def _notice_same_failure(self, message: str, about: str) -> None:
-        """Asks when account after account fails in the same way.
-
-        The account's name and words with digits are left out of the comparison:
-        request ids differ.
-        """
-        gist = message.replace(about, "#") if about else message
-        gist = _WORD_WITH_DIGIT.sub("#", gist)
-        known, count = self._same_failure
-        self._same_failure = (gist, count + 1 if gist == known else 1)
-        if not gist or gist in self._tolerated:
-            return
-        if self._same_failure[1] >= SAME_FAILURES:
+    def _notice_same_failure(
+        self, outcome: AttemptOutcome, message: str, about: str
+    ) -> None:
+        """Asks when account after account fails in the same way."""
+        if outcome == "completed":
+            self._alike.succeeded()
+        elif self._alike.failed(message, about):
             self.ask(
                 f"{SAME_FAILURES} accounts in a row failed in the same way: {message}"
             )

@@ -24,8 +24,8 @@ from sdr_kit.account import (
     Research,
     sum_of_costs,
 )
+from sdr_kit.backoff import Backoff
 from sdr_kit.errors import Permanent, Verdict, classify, text_of
-from sdr_kit.limits import Backoff
 
 Researcher = Callable[[Account], Any]
 AsyncResearcher = Callable[[Account], Awaitable[Any]]

@@ -46,8 +46,7 @@ async def test_with_60_requests_a_minute_no_account_fails_and_few_calls_are_wast
     )
     assert run.summary.completed == 200
     refused = [call for call in sandbox.log if call.status == 429]
-    assert refused
-    assert len(refused) / 200 <= 0.25
+    assert len(refused) / 200 < 0.05  # its answers say what remains
     for refusal in refused:
         assert refusal.retry_after is not None
         opens = refusal.seconds + refusal.retry_after
@@ -58,19 +57,6 @@ async def test_with_60_requests_a_minute_no_account_fails_and_few_calls_are_wast
             if refusal.seconds + 0.1 < call.seconds < opens - 0.01
         ]
         assert late == []
-
-
-async def test_after_a_hold_one_account_goes_ahead(settings: Settings) -> None:
-    sandbox = Sandbox(requests_per_minute=60, time_scale=0.05, settings=settings)
-    run = await sdr_kit.process(
-        made_up(130), sandbox, concurrency=20, settings=settings
-    )
-    refusals = run.attempts[run.attempts["outcome"] == "rate_limited"]
-    first = (refusals["started"] + refusals["seconds"]).min()
-    after = run.attempts["started"][run.attempts["started"] > first + 0.1]
-    canary, second = after.sort_values().iloc[:2]
-    answered = run.attempts.loc[run.attempts["started"] == canary, "seconds"].iloc[0]
-    assert second >= canary + answered
 
 
 async def test_noise_fails_no_account_when_there_are_retries_enough(

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from sdr_kit.account import Account, AttemptOutcome, ErrorKind, Research
+from sdr_kit.backoff import Backoff
 from sdr_kit.errors import MESSAGE_LIMIT, Permanent, RateLimited, Transient, Verdict
-from sdr_kit.limits import Backoff
 from sdr_kit.worker import RetryPolicy, Work, attempt, caller
 
 ACME = Account(company_name="Acme", position=3)

@@ -25,19 +25,26 @@ Refusal = Literal["above", "fell", "falling"]
 class Cap:
     """Bounds how many are in flight.
 
+    Args:
+        known: The most that an earlier run found to be taken; None when nothing is.
+
     Attributes:
         proven: So many at once have been taken.
         ceiling: More than so many are refused; infinity before any refusal.
+        answers: How many there have been.
     """
 
-    def __init__(self) -> None:
-        self.proven = 0
-        self.ceiling = math.inf
+    def __init__(self, known: int | None = None) -> None:
+        self.proven = known or 0
+        self.ceiling: float = known or math.inf
+        self.answers = 0
         self._growth = 1
         self._falling = False  # nothing has been taken since the cap fell
         self._probe = 0  # the n-th in flight that was tried above the ceiling
-        self._answers, self._patience = 0, 0.0  # since the last one, and before the next
-        self.accepted = 0
+        # When a probe was made last, and how many answers must come before the next.
+        self._probed, self._patience = 0, 0.0
+        if known:
+            self._patience = PROBE_CEILING * known
 
     def forget(self) -> None:
         """Takes the ceiling back: it was something else that refused."""
@@ -47,17 +54,18 @@ class Cap:
         """Whether so many may be in flight."""
         if number <= self.ceiling:
             return True
-        return number == self.ceiling + 1 and self._answers >= self._patience
+        return (
+            number == self.ceiling + 1 and self.answers - self._probed >= self._patience
+        )
 
     def started(self, number: int) -> None:
         """Notes a start as the n-th in flight."""
         if number > self.ceiling:
-            self._probe, self._answers = number, 0
+            self._probe, self._probed = number, self.answers
 
     def succeeded(self) -> None:
         """Notes an answer."""
-        self._answers += 1
-        self.accepted += 1
+        self.answers += 1
 
     def taken(self, number: int) -> None:
         """Notes that so many in flight were not refused."""
@@ -74,7 +82,7 @@ class Cap:
         What had been taken before is refused when the cap has fallen, or when something
         else refuses.
         """
-        self._growth, self._answers = 1, 0
+        self._growth, self._probed = 1, self.answers
         if number > self.proven and not self._falling:
             self.ceiling = max(1, min(self.ceiling, number - 1))
             self._patience = PROBE_CEILING * self.ceiling

@@ -1,8 +1,9 @@
 """From how many at once on more of them only make each slower.
 
-The time of an answer is fitted as α + γ n², with n how many were in flight when it
-began. What gets done, n ÷ time, is then highest at n = √(α ÷ γ), and falls beyond. Times
-scatter in proportion, so squares are weighed by 1 ÷ the fitted time². Old answers fade.
+The time of an answer is fitted as alpha + gamma n², with n how many were in flight when
+it began. What gets done, n ÷ time, is then highest at n = √(alpha ÷ gamma), and falls
+beyond. Times scatter in proportion, so squares are weighed by 1 ÷ the fitted time². Old
+answers fade.
 
 To look at calls that are still out as well, and take those that are late for slow, was
 tried: it stops starts while the slow ones drain, and what is lost by that is more than
@@ -14,10 +15,10 @@ from __future__ import annotations
 import math
 
 FIRST_LIMIT = 36  # while nothing is known
-SIGNIFICANT = 2.5  # γ must be so many times its standard error
-LENIENCE = 1.0  # standard errors that γ is taken to be smaller
+SIGNIFICANT = 2.5  # gamma must be so many times its standard error
+LENIENCE = 1.0  # by so many standard errors gamma is taken to be smaller
 MARGIN = 0.9  # of the best, where next to nothing is lost and each answer comes sooner
-GROWTH = 1.01  # of the limit with each answer, while γ is not significant
+GROWTH = 1.01  # of the limit with each answer, while gamma is not significant
 HIGHEST = 1_000.0
 MEMORY = 600  # answers
 LEAST = 8  # answers before anything is said
@@ -26,15 +27,18 @@ LEAST = 8  # answers before anything is said
 class Knee:
     """Bounds how many are in flight by how long answers take.
 
+    Args:
+        known: The limit that an earlier run found; None when it found none.
+
     Attributes:
         limit: So many at once get most done; large when more do no harm.
         found: Whether answers show that there is a knee.
     """
 
-    def __init__(self) -> None:
-        self.limit: float = FIRST_LIMIT
+    def __init__(self, known: int | None = None) -> None:
+        self.limit: float = known or FIRST_LIMIT
         self.found = False
-        self._sums = (0.0,) * 6  # of w, wx, wxx, wy, wxy, wyy
+        self._sums: tuple[float, ...] = (0.0,) * 6  # of w, wx, wxx, wy, wxy, wyy
         self._alpha, self._gamma = 0.0, 0.0
         self._seen = 0.0
 
@@ -64,7 +68,7 @@ class Knee:
         self.limit = min(max(GROWTH * self.limit, sure), HIGHEST)
 
     def _fit(self) -> tuple[float, float, float]:
-        """Gives α, γ and the standard error of γ, by weighted least squares."""
+        """Gives alpha, gamma and its standard error, by weighted least squares."""
         s, sx, sxx, sy, sxy, syy = self._sums
         spread = s * sxx - sx * sx
         if spread <= 1e-9 * s * sxx:  # always as many in flight: nothing to compare

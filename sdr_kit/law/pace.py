@@ -5,53 +5,79 @@ marks as many calls were taken as the provider allows in that time, so the pace 
 calls taken ÷ the time; one more than were taken, so that it is rather too fast than too
 slow. That bit of optimism makes marks rarer, the more of them there are: each rests on
 twice as many calls as the one before. Starts then come out of a bucket of tokens that
-fills at that pace (https://en.wikipedia.org/wiki/Token_bucket).
+fills at that pace (https://en.wikipedia.org/wiki/Token_bucket), and the pace grows
+little by little until the next mark, in case the provider allows more by now.
 
 A provider that counts in fixed windows asks for a long wait after many calls; then its
-whole quota may go at once.
+whole quota may go at once. One that never takes two calls at once has no room for what
+is not used: there, calls taken ÷ time is too slow, and the pace goes half way to the
+one that was refused.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 FADING = 0.7  # the weight of what was learned before the latest mark
-OUTDATED = 3.0, 0.35  # calls, and share of what was expected: a pace so far off
+# What is further off than so many calls, or such a share of what was expected, shows
+# that the provider allows another pace by now.
+OUTDATED_CALLS, OUTDATED_SHARE = 3.0, 0.35
 WINDOW_SECONDS, WINDOW_CALLS = 5.0, 5.0  # a wait that long, worth so many: a window
 SHALLOW = 3  # fewer taken before the first refusal: never two at once
-RESERVE = 1.0
-SEARCH = 0.05  # by so much it grows in as many calls as it rests on
+RESERVE = 1.0  # calls that are kept back after a mark: what calls use up differs
+# By so much the pace grows in half as many calls as it rests on, and faster from there.
+SEARCH = 0.05
+REMEMBERED = 20.0  # calls that a pace known from before rests on
+
+
+@dataclass(slots=True)
+class _Lesson:
+    """Two marks. Refusals of one burst come one by one, so it is drawn from later.
+
+    Attributes:
+        since: The earlier one; None when there is none.
+        at: The later one.
+        taken: Calls between them.
+        speed: The pace just before the later one.
+        wait: How long after it nothing is to be started.
+    """
+
+    since: float | None
+    at: float
+    taken: int
+    speed: float
+    wait: float
 
 
 class Pace:
     """Spaces starts.
 
+    Args:
+        per_second: What is known from an earlier run; infinity is nothing.
+
     Attributes:
         per_second: What has been learned; infinity before it is known.
-        enacted: Whether it is kept to; set it to false while it is not known whether
-            refusals mean that.
+        enacted: Whether it is kept to: not while it is unclear what refusals mean.
     """
 
-    def __init__(self) -> None:
-        self.per_second = math.inf
+    def __init__(self, per_second: float = math.inf) -> None:
+        self.per_second = per_second
         self.enacted = True
-        self._mark: tuple[float, float] | None = None  # when, and the wait after it
-        self._before: float | None = None  # the mark before that
-        self._sent = 0  # since the mark, and not refused
-        self._sent_before = 0  # up to it
-        self._base = (0.0, 0.0)  # calls and seconds that the pace rests on
-        self._level, self._at = 0.0, 0.0
+        # Calls and seconds that the pace rests on.
+        self._base = (REMEMBERED, REMEMBERED / per_second) if self.known else (0.0, 0.0)
+        self._level, self._at = 0.0, -math.inf  # tokens, and when there were so many
         self._most = 1.0
-        self._deep = True  # whether several may come at once
+        self._deep: bool | None = None if not self.known else True
+        self._sent = 0  # since the mark, and not refused
+        self._idle = False  # whether tokens were left unused since the mark
+        self._mark: float | None = None  # when
+        self._lesson: _Lesson | None = None
 
     @property
     def known(self) -> bool:
         """Whether there is a pace."""
         return self.per_second < math.inf
-
-    def forget(self) -> None:
-        """Takes it all back: something else refuses."""
-        self.__init__()
 
     def opens(self, now: float) -> float:
         """Gives when another may start."""
@@ -62,66 +88,72 @@ class Pace:
 
     def started(self, now: float) -> None:
         """Takes a token."""
-        if self._before is not None:
-            self._learn()
+        if self._lesson is not None:
+            self._learn(self._lesson)
+            self._lesson = None
         self._sent += 1
         if self.known:
-            self._level, self._at = self._filled(now) - 1, now
+            level = self._level + (now - self._at) * self._speed
+            self._idle = self._idle or level > self._most + 1
+            self._level, self._at = min(level, self._most) - 1, now
 
     def refused(self, *, late: bool) -> None:
-        """Notes that a start was not taken: one since the mark, or one before it."""
-        if late:
-            self._sent_before -= 1
-        else:
+        """Notes that a start was not taken; `late` is one from before the mark."""
+        if not late:
             self._sent -= 1
+        elif self._lesson is not None:
+            self._lesson.taken -= 1
 
-    def marked(self, at: float, now: float, wait: float) -> None:
+    def marked(self, at: float, wait: float) -> None:
         """Notes that what was allowed is used up.
 
         Args:
             at: When the call was made that was refused.
-            now: When that is known.
-            wait: How long nothing is to be started from now.
+            wait: How long after that nothing is to be started.
         """
-        if self._mark is not None:
-            if not self.known:
-                self._deep = self._sent_before >= SHALLOW
-            self._before = self._mark[0]
-        self._mark = (at, now + wait - at)
-        self._speed_at_mark = self._speed
-        self._sent_before, self._sent = self._sent, 0
+        self._lesson = _Lesson(self._mark, at, self._sent, self._speed, wait)
+        self._mark, self._sent = at, 0
 
-    def _learn(self) -> None:
-        """Draws the pace from the two latest marks, once all is known of them.
+    def interrupted(self) -> None:
+        """Notes that starts were kept back by something else for a while."""
+        self._mark, self._lesson, self._sent = None, None, 0
 
-        Refusals of the same burst come one by one.
-        """
-        assert self._mark and self._before is not None
-        (at, wait), since = self._mark, self._before
-        self._before = None
-        taken, seconds = max(self._sent_before, 0), at - since
-        if seconds <= 0:
-            return
+    def _learn(self, lesson: _Lesson) -> None:
+        """Draws the pace from two marks, once all refusals of the later are known."""
+        if self._deep is None:
+            self._deep = lesson.taken >= SHALLOW
+        # When nothing was taken, the wait was too short; that says nothing of the pace.
+        if lesson.since is not None and lesson.at > lesson.since and lesson.taken > 0:
+            self._adapt(lesson.taken, lesson.at - lesson.since, lesson.speed)
+        self._idle = False
+        if self.known:
+            self._empty(lesson)
+
+    def _adapt(self, taken: int, seconds: float, speed: float) -> None:
         calls, time = self._base
         expected = calls / time * seconds if calls else taken
-        if abs(taken - expected) > max(OUTDATED[0], OUTDATED[1] * expected):
+        if abs(taken - expected) > max(OUTDATED_CALLS, OUTDATED_SHARE * expected):
             calls, time = 0.0, 0.0
-        self._base = calls, time = FADING * calls + taken, FADING * time + seconds
-        speed = self._speed_at_mark
-        self.per_second = (calls + 1) / time
-        if not self._deep and math.isfinite(speed):
-            self.per_second = max(self.per_second, (taken / seconds + speed) / 2)
-        self._at, self._level = at, 0.0
-        self._most = max(1.0, wait * self.per_second)
-        if wait >= WINDOW_SECONDS and self._most >= WINDOW_CALLS:
-            self._most = max(self._most, taken)
-            self._level = self._most - wait * self.per_second
-        else:
-            self._level = -RESERVE if self._deep else 0.0
+        calls, time = FADING * calls + taken, FADING * time + seconds
+        fresh = (calls + 1) / time
+        if not self._deep and speed < math.inf:
+            fresh = max(fresh, (taken / seconds + speed) / 2)
+        if not self._idle or fresh > self.per_second:
+            self._base, self.per_second = (calls, time), fresh
+
+    def _empty(self, lesson: _Lesson) -> None:
+        """Takes the bucket for empty at the mark."""
+        self._at, self._level = lesson.at, -RESERVE if self._deep else 0.0
+        refilled = lesson.wait * self.per_second
+        self._most = max(1.0, refilled)
+        if lesson.wait >= WINDOW_SECONDS and refilled >= WINDOW_CALLS:
+            self._most = max(refilled, lesson.taken)
+            self._level = self._most - refilled
 
     @property
     def _speed(self) -> float:
-        return self.per_second * (1 + SEARCH * self._sent / (self._base[0] + 1))
+        since = self._sent / (self._base[0] + 1)
+        return self.per_second * (1 + SEARCH * since * (1 + since))
 
     def _filled(self, now: float) -> float:
         return min(self._most, self._level + (now - self._at) * self._speed)

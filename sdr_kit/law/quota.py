@@ -51,7 +51,7 @@ class Quota:
         self._tokens = 0.0  # mean of a call
 
     def told(
-        self, limits: RateLimits, *, ticket: int, started: float, tokens: float = 0.0
+        self, limits: RateLimits, *, ticket: int, started: float, tokens: int = 0
     ) -> None:
         """Takes what an answer says.
 
@@ -104,15 +104,11 @@ class Quota:
             return now
         if not self._window and said.rate:
             return max(now, self._at + (1 - left) / said.rate)
-        return self._renewed(ticket, now)
-
-    def _renewed(self, ticket: int, now: float) -> float:
-        """Begins the next window when it is there, and says when it is."""
-        assert self._said is not None
-        again = self._at + self._said.reset
+        again = self._at + said.reset
         if again > now:
             return again
-        self._said = _Said(self._said.limit, self._said.limit, math.inf)
+        # The next window has begun, with all of its calls.
+        self._said = _Said(said.limit, said.limit, math.inf)
         self._ticket, self._at, self._refused = ticket, now, 0
         return now
 

@@ -42,7 +42,7 @@ class Ramp:
         self.allowance, self.growing = 1, True
         self._unproven.clear()
 
-    def end(self, allowance: float) -> None:
+    def open(self, allowance: float) -> None:
         """Ends the slow start; so many may be out unproven from now on."""
         self.allowance, self.growing = allowance, False
         if math.isinf(allowance):
@@ -56,10 +56,11 @@ class Ramp:
         """Takes a start off, however it ended; says whether it was unproven."""
         return self._unproven.pop(ticket, None) is not None
 
-    def taken(self) -> None:
-        """Lets one more out, after a start that was taken."""
+    def taken(self) -> float:
+        """Lets one more out, after a start that was taken; gives how many may be."""
         if self.growing:
             self.allowance += 1
+        return self.allowance
 
     def refused(self, seconds: float) -> None:
         """Notes how long a refusal took."""

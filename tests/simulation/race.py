@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import math
 import random
@@ -74,7 +73,11 @@ def oracle(scenario: Scenario, number: int, seed: int) -> Result:
     results = [
         in_virtual_time(
             lambda provider, most=most: _engine(
-                provider.patient, provider, number, min(max(round(most), 1), MOST), False
+                provider.patient,
+                provider,
+                number,
+                min(max(round(most), 1), MOST),
+                False,
             ),
             scenario,
             number,
@@ -118,7 +121,7 @@ def _settled(ends: Sequence[float]) -> float:
         return math.nan
     pace = (n // 2) / max(ends[3 * n // 4] - ends[n // 4], 1e-9)
     tenth = n // 10
-    for i in range(0, n - tenth):
+    for i in range(n - tenth):
         if tenth / max(ends[i + tenth] - ends[i], 1e-9) >= 0.9 * pace:
             return ends[i]
     return ends[-1]

@@ -58,7 +58,12 @@ def cap(most: int, seconds: float, **more: float) -> Scenario:
 
 
 def bucket(
-    rate: float, burst: float, seconds: float, *, tells: bool = True, headers: bool = False
+    rate: float,
+    burst: float,
+    seconds: float,
+    *,
+    tells: bool = True,
+    headers: bool = False,
 ) -> Scenario:
     how = " with headers" if headers else "" if tells else " without Retry-After"
     return Scenario(
@@ -96,9 +101,7 @@ def knee(at: float, seconds: float, *, sigma: float = 0.4) -> Scenario:
     )
 
 
-def moving(
-    steps: Sequence[tuple[float, int]], seconds: float
-) -> Scenario:
+def moving(steps: Sequence[tuple[float, int]], seconds: float) -> Scenario:
     way = "→".join(str(most) for _, most in steps)
     return Scenario(
         name=f"cap {way}, {seconds:g} s",
@@ -142,8 +145,11 @@ CHOSEN_ON: tuple[Scenario, ...] = (
     Scenario(
         name="knee 20 with 5% 503, 8 s", seconds=8, knee=20, noise=0.05, sigma=0.4
     ),
-    Scenario(name="no limit, 3 times slower for a while, 8 s", seconds=8,
-             slower=[(0, 1), (60, 3), (120, 1)]),
+    Scenario(
+        name="no limit, 3 times slower for a while, 8 s",
+        seconds=8,
+        slower=[(0, 1), (60, 3), (120, 1)],
+    ),
 )
 
 
