@@ -49,7 +49,8 @@ class LiveBar:
 
     def __init__(self, screen: Screen, job_id: int) -> None:
         self._job_id = job_id
-        self._live = Live(console=screen.errors, auto_refresh=False, transient=True)
+        self._console = screen.errors
+        self._live = self._fresh()
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -69,7 +70,13 @@ class LiveBar:
         try:
             yield
         finally:
+            # One that is started again would wipe the lines written meanwhile: it takes
+            # them for those that it drew before.
+            self._live = self._fresh()
             self._live.start()
+
+    def _fresh(self) -> Live:
+        return Live(console=self._console, auto_refresh=False, transient=True)
 
     def _drawn(self, now: Progress) -> RenderableType:
         grid = Table.grid(padding=(0, 1))
