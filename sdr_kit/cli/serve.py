@@ -27,8 +27,7 @@ def serve(
         int | None,
         typer.Option(
             metavar="N",
-            min=0,
-            max=65535,
+            parser=options.whole_number_from(0, 65_535),
             help="Which port, 0 to 65535; else API_PORT (8765). 0: any that is free.",
         ),
     ] = None,
