@@ -257,6 +257,25 @@ def test_help_is_there_at_once(typed: Any) -> None:
     assert typed("--version").out.startswith("sdr-kit 0.")
 
 
+@pytest.mark.slow
+def test_a_run_goes_on_when_nobody_reads_what_it_says() -> None:
+    """As with `sdr-kit run list.csv --output out.csv | head -1`."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [COMMAND, "run", "list.csv", "--output", "out.csv"],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(theirs)
+    assert done.returncode == 0, done.stderr
+    assert len(Path("out.csv").read_text().splitlines()) == 6
+    assert "Traceback" not in done.stderr
+
+
 def many() -> None:
     rows = [f"Company {number}\n" for number in range(30)]
     Path("list.csv").write_text("company\n" + "".join(rows))

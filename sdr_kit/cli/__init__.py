@@ -89,7 +89,7 @@ def _code(arguments: Sequence[str]) -> int:
         return _say(str(problem), WRONG_USE)
     except (KeyboardInterrupt, typer.Abort):
         return _say("stopped", FAILED)
-    except BrokenPipeError:  # `sdr-kit jobs | head`
+    except BrokenPipeError:  # `sdr-kit jobs --json | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return code if isinstance(code, int) else 0
