@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -66,9 +67,23 @@ def test_a_list_is_run_and_written(typed: Any) -> None:
     assert "5 accounts ready of 5 rows read from list.csv" in said.out
     assert "Sandbox, asked: general; 5 at once; kept in" in said.out
     assert "5 of 5 accounts completed, 0 failed" in said.out
+    assert "Write the results with" not in said.out
     frame = pd.read_excel("out.xlsx", engine="calamine")
     assert list(frame["status"]) == ["completed"] * 5
     assert "\x1b" not in said.out + said.err
+
+
+def test_what_to_type_next_is_on_the_same_database(typed: Any) -> None:
+    named = ("--database", "sqlite:///my other.db")
+    said = typed("run", "list.csv", *named)
+    *_, last = said.out.splitlines()
+    _, _, command = last.partition("Write the results with: sdr-kit ")
+    written = typed(*shlex.split(command))
+    assert written.code == 0, written.err
+    assert len(pd.read_excel("results.xlsx", engine="calamine")) == 5
+    Store("sqlite:///my other.db").reopen(1, [0], again=True)
+    watched = typed("watch", "1", *named)
+    assert "sdr-kit resume 1 --database 'sqlite:///my other.db'" in watched.out
 
 
 def test_json_is_one_document_and_the_rest_is_elsewhere(typed: Any) -> None:
