@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shlex
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -289,6 +291,48 @@ def test_a_run_goes_on_when_nobody_reads_what_it_says() -> None:
     assert done.returncode == 0, done.stderr
     assert len(Path("out.csv").read_text().splitlines()) == 6
     assert "Traceback" not in done.stderr
+
+
+STOPPED = """
+import signal, sys, sdr_kit.cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.addaudithook(
+    lambda event, _: event == "sqlite3.connect" and signal.raise_signal(signal.SIGINT)
+)
+sdr_kit.cli.main()
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_there_is_a_run_ends_with_1() -> None:
+    """Here when the database is opened."""
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [sys.executable, "-c", STOPPED, "jobs"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (1, "sdr-kit: stopped\n")
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_how_the_server_ends() -> None:
+    running = subprocess.Popen(  # noqa: S603 (our own command)
+        [COMMAND, "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background, a child would ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert running.stdout is not None
+    _, url, *_ = re.split(r"(http://\S+)/api", running.stdout.readline())
+    health = f"{url}/api/health"
+    assert httpx.get(health, timeout=30).status_code == 200  # it hears signals now
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+    assert (running.returncode, err) == (0, "")
 
 
 def many() -> None:

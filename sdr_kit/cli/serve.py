@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -54,10 +55,11 @@ def serve(
         screen.say(f"The HTTP API is at {url}/api; its jobs are in {store}")
         screen.say("Token: as API_TOKEN says" if token is None else f"Token: {token}")
 
-    server.serve(
-        store,
-        settings,
-        host=settings.api_host if host is None else host,
-        port=settings.api_port if port is None else port,
-        announce=announce,
-    )
+    with contextlib.suppress(KeyboardInterrupt):  # raised again when all has ended
+        server.serve(
+            store,
+            settings,
+            host=settings.api_host if host is None else host,
+            port=settings.api_port if port is None else port,
+            announce=announce,
+        )
