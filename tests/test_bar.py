@@ -65,3 +65,13 @@ def test_what_is_said_while_the_bar_is_away_stays(screen: Screen) -> None:
             screen.errors.print("Stopping.\nCtrl-C again leaves at once.")
         bar.show(NOW)
     assert seen(terminal.getvalue()) == ["Stopping.", "Ctrl-C again leaves at once."]
+
+
+def test_what_is_typed_at_the_bar_finds_room_in_its_line(screen: Screen) -> None:
+    """A terminal echoes ^C where the cursor stands."""
+    terminal = screen.errors.file
+    assert isinstance(terminal, io.StringIO)
+    with LiveBar(screen, 7) as bar:
+        bar.show(NOW)
+        last = terminal.getvalue().rpartition("\n")[2]
+    assert last == "  503 a minute, 21 s to go, 6 of 6 at work"

@@ -84,10 +84,18 @@ class LiveBar:
             total=max(now.total, 1), completed=now.done, width=BAR_COLUMNS
         )
         grid.add_row(Text(f"Job {self._job_id}"), bar, Text(counts(now)))
-        parts: list[RenderableType] = [grid, Padding(Text(pace(now)), (0, 0, 0, 2))]
+        parts: list[RenderableType] = [grid, _below(Text(pace(now)))]
         if said := standing(now):
-            parts.append(Padding(Text(said, "yellow"), (0, 0, 0, 2)))
+            parts.append(_below(Text(said, "yellow")))
         return Group(*parts)
+
+
+def _below(text: Text) -> Padding:
+    """Indents a line; not filled up to the edge, where a typed ^C would begin another.
+
+    Then the bar would be a line longer than is known here, and one of it would stay.
+    """
+    return Padding(text, (0, 0, 0, 2), expand=False)
 
 
 class Log:
