@@ -387,6 +387,7 @@ def test_accounts_are_filtered_sorted_and_paged(api: Api) -> None:
     assert pages(api, job_id, priority_min=min(scores) + 1) != everybody
     assert [each["position"] for each in pages(api, job_id, text="COMPANY 3")] == [3]
     assert pages(api, job_id, status="failed") == []
+    assert pages(api, job_id, status="failed", text="3", sort="company_name") == []
     assert pages(api, job_id, offset=6, limit=5) == everybody[6:]
     backwards = pages(api, job_id, descending=True)
     assert backwards == everybody[::-1]

@@ -420,6 +420,7 @@ def _state(stored: StoredJob, now: Progress) -> dict[str, Any]:
     }
 
 
-def _with_text(frame: pd.DataFrame, text: str) -> list[bool]:
+def _with_text(frame: pd.DataFrame, text: str) -> pd.Series[bool]:
     rows = frame.astype(object).where(frame.notna(), "").itertuples(index=False)
-    return [text in "\n".join(map(str, row)).casefold() for row in rows]
+    found = [text in "\n".join(map(str, row)).casefold() for row in rows]
+    return pd.Series(found, index=frame.index, dtype=bool)  # a list may name columns
