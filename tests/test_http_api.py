@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -23,6 +24,7 @@ from sdr_kit.store import Store
 from tests.accounts import made_up
 from tests.serving import DATABASE, Api, served
 
+JSON = {"Content-Type": "application/json"}
 MANY = b"company_name\n" + b"".join(b"Company %d\n" % n for n in range(400))
 
 
@@ -185,6 +187,17 @@ def test_what_is_no_json_is_refused(api: Api) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("field", ["mode", "concurrency", "speed"])
+def test_a_value_that_is_nested_deeply_is_a_wrong_value(api: Api, field: str) -> None:
+    nested = b"[" * 900 + b"]" * 900
+    body = b'{"job_id": %d, "%s": %s}' % (api.upload(), field.encode(), nested)
+    answer = api.http.post("/process/start", content=body, headers=JSON)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["value"]) == (field, None)
+    assert "recursion" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -249,6 +262,23 @@ def test_a_job_that_another_process_holds_is_watched_and_steered(api: Api) -> No
     assert api.http.patch(f"/jobs/{job_id}", json={"concurrency": 8}).status_code == 200
     wanted = {name: value for name, (_, value) in api.store.wanted(job_id).items()}
     assert wanted == {"state": "paused", "limit": 8}
+
+
+def test_a_job_that_ends_while_it_is_steered_is_a_conflict(api: Api) -> None:
+    job_id = held_elsewhere(api)
+    with (
+        closing(sqlite3.connect("api.db", isolation_level=None)) as file,
+        ThreadPoolExecutor() as threads,
+    ):
+        file.execute("BEGIN IMMEDIATE")  # others may look, and write after it
+        paused = threads.submit(api.http.post, f"/jobs/{job_id}/pause")
+        file.execute("UPDATE jobs SET holder = NULL")
+        with pytest.raises(TimeoutError):
+            paused.result(1)
+        file.execute("COMMIT")
+        answer = paused.result(10)
+    assert answer.status_code == 409
+    assert f"nobody works on job {job_id}" in answer.json()["detail"]
 
 
 def test_a_job_is_steered_while_it_runs(api: Api) -> None:

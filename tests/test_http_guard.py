@@ -224,11 +224,14 @@ def test_a_port_that_is_taken_is_said() -> None:
             )
 
 
+@pytest.mark.parametrize("bug", [ZeroDivisionError, RuntimeError])
 def test_a_bug_is_one_problem_and_one_line_of_the_log(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    bug: type[Exception],
 ) -> None:
     def broken(_store: Store) -> Any:
-        raise ZeroDivisionError("secret")
+        raise bug("secret")
 
     with served() as api:
         monkeypatch.setattr(Store, "jobs", broken)

@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 import pandas as pd
@@ -190,13 +190,15 @@ class Office:
             Problem: Nobody works on it.
         """
         job = self._at_work(job_id)
-        job.pause()
+        with _unless_ended():
+            job.pause()
         self._settle(job, lambda now: now.state == "paused")
 
     def cancel(self, job_id: int) -> None:
         """Cancels a job, whoever works on it; raises as `pause`."""
         job = self._at_work(job_id)
-        job.cancel()
+        with _unless_ended():
+            job.cancel()
         self._settle(job, lambda now: now.ended)
 
     def resume(self, job_id: int) -> None:
@@ -208,7 +210,8 @@ class Office:
         """
         job = self.job(job_id)
         if not job.progress.ended:
-            job.resume()
+            with _unless_ended():
+                job.resume()
             self._settle(job, lambda now: now.state != "paused")
             return
         stored = self.store.job(job_id)
@@ -226,8 +229,9 @@ class Office:
         if "concurrency" in chosen:
             self._check_concurrency(chosen["concurrency"])
         job = self._at_work(job_id)
-        for name, value in chosen.items():
-            setattr(job, name, value)
+        with _unless_ended():
+            for name, value in chosen.items():
+                setattr(job, name, value)
         limit = chosen.get("concurrency")
         self._settle(job, lambda now: limit in (None, now.limit))
 
@@ -394,6 +398,15 @@ class Office:
             self._begun = {k: each for k, each in working if not each.progress.ended}
             self._begun[job_id] = job
         return job
+
+
+@contextlib.contextmanager
+def _unless_ended() -> Iterator[None]:
+    """Has a job that ends between the look and the deed answered as one that has."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise Problem(409, str(error)) from error
 
 
 def _one_of(names: Iterable[str]) -> str:

@@ -52,10 +52,10 @@ def wrong(field: str, value: object, allowed: str) -> Problem:
     """Says which value of a field is not allowed, and what is."""
     shown = _shown(value)
     hidden = shown is None and value is not None
-    said = "" if hidden else f" is {json.dumps(shown, ensure_ascii=False)};"
+    said = "" if hidden else f" is {json.dumps(shown, ensure_ascii=False)}; it"
     return Problem(
         422,
-        f"{field}{said} it must be {allowed}",
+        f"{field}{said} must be {allowed}",
         [{"field": field, "value": shown, "allowed": allowed}],
     )
 
@@ -83,7 +83,6 @@ def handle_problems(app: FastAPI) -> None:
     statuses: dict[type[Exception], int] = {
         NoJobError: 404,
         JobHeldError: 409,
-        RuntimeError: 409,  # the job has just ended
         AccountsError: 422,
         StoreError: 503,
         SdrKitError: 422,
@@ -146,9 +145,9 @@ def _bug(request: Request, error: Exception) -> JSONResponse:
 
 
 def _shown(value: object) -> Any:
-    """Gives a wrong value as JSON may say it again; None when it is long."""
+    """Gives a wrong value as JSON may say it again; None when it is long or deep."""
     try:
         said = plain(value)
-    except ValueError:
+        return said if len(repr(said)) <= VALUE_CHARACTERS else None
+    except (ValueError, RecursionError):
         return None
-    return said if len(repr(said)) <= VALUE_CHARACTERS else None
