@@ -87,8 +87,18 @@ def test_a_list_that_is_too_long_or_too_large_is_refused() -> None:
         large = b"company_name\n" + b"a" * 70_000
         answer = api.http.post("/jobs", files={"file": ("x.csv", large)})
         assert answer.status_code == 413
-        assert "larger than" in answer.json()["detail"]
+        assert "larger than 60,000 bytes (API_MAX_UPLOAD_MB)" in answer.json()["detail"]
         api.upload(b"company_name\n" + b"Acme" * 10_000 + b"\n")
+
+
+def test_an_upload_may_write_its_kind_as_it_likes() -> None:
+    kind = {"Content-Type": "Multipart/Form-Data; boundary=x"}
+    with served() as api:
+        many = b"company_name\n" + b"".join(b"Company %d\n" % n for n in range(90_000))
+        assert len(many) > 1_000_000
+        body = HEAD + many + b"\r\n--x--\r\n"
+        answer = api.http.post("/jobs", content=body, headers=kind)
+        assert answer.status_code == 201
 
 
 HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
