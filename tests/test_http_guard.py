@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,21 @@ def test_a_list_that_is_too_long_or_too_large_is_refused() -> None:
         assert answer.status_code == 413
         assert "larger than 60,000 bytes (API_MAX_UPLOAD_MB)" in answer.json()["detail"]
         api.upload(b"company_name\n" + b"Acme" * 10_000 + b"\n")
+
+
+def test_lists_that_wait_their_turn_keep_nobody_else_waiting() -> None:
+    more_than_threads = 50
+    with served() as api, ThreadPoolExecutor(more_than_threads) as threads:
+        api.upload()
+        with closing(sqlite3.connect("api.db", isolation_level=None)) as file:
+            file.execute("BEGIN IMMEDIATE")  # none can be stored before it ends
+            lists = [threads.submit(api.upload) for _ in range(more_than_threads)]
+            with pytest.raises(TimeoutError):
+                lists[-1].result(1)
+            assert api.http.get("/jobs", timeout=5).json()["total"] == 1
+            assert api.http.get("/jobs/1/export", timeout=5).status_code == 200
+            file.execute("COMMIT")
+        assert sorted(each.result(30) for each in lists) == list(range(2, 52))
 
 
 def test_an_upload_may_write_its_kind_as_it_likes() -> None:

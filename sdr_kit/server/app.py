@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
 
+import anyio
 import anyio.to_thread
 import pandas as pd
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response, UploadFile
@@ -82,6 +83,10 @@ def create_app(store: Store, settings: Settings, *, token: str) -> FastAPI:
         redoc_url=None,
     )
     app.state.office = office
+    # One list at a time, and one file: they take memory. Who waits for that holds no
+    # thread that other requests need.
+    app.state.reading = anyio.CapacityLimiter(1)
+    app.state.writing = anyio.CapacityLimiter(1)
     app.include_router(api)
     handle_problems(app)
     document.complete(app, office)
@@ -104,14 +109,19 @@ async def health() -> Health:
 
 
 @api.post("/jobs", status_code=201)
-def upload(request: Request, response: Response, file: UploadFile) -> Uploaded:
+async def upload(request: Request, response: Response, file: UploadFile) -> Uploaded:
     """Takes a list, a CSV or a workbook, and keeps it as a job that is to be begun.
 
     Says what became of each row. Nothing is researched yet.
     """
-    job_id, accounts = _office(request).add(file.file, file.filename or "upload")
-    response.headers["Location"] = f"/api/jobs/{job_id}"
-    return _report(job_id, accounts)
+    office = _office(request)
+
+    def add() -> Uploaded:
+        return _report(*office.add(file.file, file.filename or "upload"))
+
+    uploaded = await anyio.to_thread.run_sync(add, limiter=request.app.state.reading)
+    response.headers["Location"] = f"/api/jobs/{uploaded.job_id}"
+    return uploaded
 
 
 def _report(job_id: int, accounts: Accounts) -> Uploaded:
@@ -301,7 +311,7 @@ async def stream(request: Request, job_id: JobId) -> StreamingResponse:
         },
     },
 )
-def export(
+async def export(
     request: Request,
     job_id: JobId,
     format: Format = "csv",  # noqa: A002 (a parameter of the address)
@@ -313,14 +323,21 @@ def export(
     `merged` is the list's own table with the results behind (csv and xlsx). What a
     sandbox has made up is left blank unless it is asked for (`invented`).
     """
-    job = _office(request).job(job_id)
+    office = _office(request)
+
+    def contents() -> bytes:
+        job = office.job(job_id)
+        return job.contents(f".{format}", merged=merged, invented=invented)
+
     try:
-        contents = job.contents(f".{format}", merged=merged, invented=invented)
+        file = await anyio.to_thread.run_sync(
+            contents, limiter=request.app.state.writing
+        )
     except ValueError as error:
         raise wrong("merged", merged, "false, or the format csv or xlsx") from error
     name = f"job-{job_id}.{format}"
     return Response(
-        contents,
+        file,
         media_type=MEDIA_TYPES[format],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

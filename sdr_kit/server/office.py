@@ -63,7 +63,6 @@ class Office:
         self._begun: dict[int, Job] = {}
         self._opened: OrderedDict[int, AnyJob] = OrderedDict()
         self._told: dict[int, tuple[float, dict[str, Any]]] = {}
-        self._loading = threading.Lock()  # one list at a time: it takes memory
         self._lock = threading.Lock()
 
     @property
@@ -84,30 +83,29 @@ class Office:
             AccountsError: It cannot be read.
             Problem: It is too long.
         """
-        with self._loading:
-            contents = file.read()
-            most = self.settings.api_max_rows
-            if contents.count(b"\n") > LINES_PER_ROW * most:
-                raise Problem(413, f"{name} has more than {most:,} rows (API_MAX_ROWS)")
-            named = io.BytesIO(contents)
-            named.name = name
-            accounts = load_accounts(named)
-            if accounts.rows_read > most:
-                raise Problem(
-                    413,
-                    f"{name} has {accounts.rows_read:,} rows; {most:,} are the most "
-                    "(API_MAX_ROWS)",
-                )
-            if not len(accounts):
-                raise AccountsError(f"{name} has no account that can be researched")
-            job_id = self.store.create_job(
-                tuple(accounts),
-                None,
-                keys=accounts.keys,
-                source=accounts.source,
-                layout=accounts.others,
+        contents = file.read()
+        most = self.settings.api_max_rows
+        if contents.count(b"\n") > LINES_PER_ROW * most:
+            raise Problem(413, f"{name} has more than {most:,} rows (API_MAX_ROWS)")
+        named = io.BytesIO(contents)
+        named.name = name
+        accounts = load_accounts(named)
+        if accounts.rows_read > most:
+            raise Problem(
+                413,
+                f"{name} has {accounts.rows_read:,} rows; {most:,} are the most "
+                "(API_MAX_ROWS)",
             )
-            return job_id, accounts
+        if not len(accounts):
+            raise AccountsError(f"{name} has no account that can be researched")
+        job_id = self.store.create_job(
+            tuple(accounts),
+            None,
+            keys=accounts.keys,
+            source=accounts.source,
+            layout=accounts.others,
+        )
+        return job_id, accounts
 
     def start(
         self,
