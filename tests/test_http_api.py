@@ -18,6 +18,7 @@ import pytest
 
 import sdr_kit
 from sdr_kit import Account, Research
+from sdr_kit.export import EXCEL_COLUMNS
 from sdr_kit.lease import Holder, this_process
 from sdr_kit.recovery import open_job
 from sdr_kit.store import Store
@@ -488,6 +489,19 @@ def test_results_are_exported_in_every_format(api: Api) -> None:
     refused = export(merged=True, format="html")
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "merged"
+
+
+@pytest.mark.soak
+def test_a_table_that_is_more_than_a_sheet_is_no_workbook(api: Api) -> None:
+    columns = ["company_name", *(f"c{number}" for number in range(EXCEL_COLUMNS - 2))]
+    job_id = api.upload(
+        f"{','.join(columns)}\nAcme{',1' * (len(columns) - 1)}\n".encode()
+    )
+    answer = api.http.get(f"/jobs/{job_id}/export", params={"format": "xlsx"})
+    assert answer.status_code == 422
+    assert "Export it as CSV" in answer.json()["detail"]
+    assert answer.json()["errors"][0]["field"] == "format"
+    assert api.http.get(f"/jobs/{job_id}/export").status_code == 200
 
 
 def test_what_a_sandbox_made_up_is_left_out_of_files(api: Api) -> None:

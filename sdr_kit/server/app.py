@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Path, Query, Request, Response, UploadFi
 from fastapi.responses import StreamingResponse
 
 from sdr_kit.accounts import Accounts
+from sdr_kit.deliver import check_merged
 from sdr_kit.export import objects
 from sdr_kit.results import evidence_frame
 from sdr_kit.server import document
@@ -323,18 +324,22 @@ async def export(
     `merged` is the list's own table with the results behind (csv and xlsx). What a
     sandbox has made up is left blank unless it is asked for (`invented`).
     """
-    office = _office(request)
+    office, kind = _office(request), f".{format}"
+    try:
+        check_merged(kind, merged=merged)
+    except ValueError as error:
+        raise wrong("merged", merged, "false, or the format csv or xlsx") from error
 
     def contents() -> bytes:
-        job = office.job(job_id)
-        return job.contents(f".{format}", merged=merged, invented=invented)
+        return office.job(job_id).contents(kind, merged=merged, invented=invented)
 
     try:
         file = await anyio.to_thread.run_sync(
             contents, limiter=request.app.state.writing
         )
-    except ValueError as error:
-        raise wrong("merged", merged, "false, or the format csv or xlsx") from error
+    except ValueError as error:  # it is more than a sheet holds
+        fields = {"field": "format", "value": format, "allowed": "csv or jsonl"}
+        raise Problem(422, str(error), [fields]) from error
     name = f"job-{job_id}.{format}"
     return Response(
         file,
