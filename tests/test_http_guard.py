@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ import pytest
 
 from sdr_kit import SdrKitError, Settings
 from sdr_kit.server import serve
+from sdr_kit.server.office import Office
 from sdr_kit.store import Store
 from tests.serving import DATABASE, LIST, TOKEN, Api, served
 from tests.test_http_api import MANY
@@ -195,6 +197,14 @@ def test_a_server_that_ends_gives_its_accounts_back(told: signal.Signals) -> Non
     left_alone = {each.position for each in tried if each.outcome == "cancelled"}
     assert left_alone.isdisjoint(Store(DATABASE).statuses(job_id))
     assert past.completed + past.failed < 400
+
+
+def test_a_job_that_begins_while_the_server_ends_is_cancelled_too() -> None:
+    office = Office(Store(DATABASE), Settings(database_url=DATABASE))
+    job_id, _ = office.add(io.BytesIO(MANY), "list.csv")
+    office.close()
+    office.start(job_id).wait(20)
+    assert office.state(job_id)["state"] == "cancelled"
 
 
 def test_a_token_that_was_set_is_not_told() -> None:

@@ -395,6 +395,8 @@ class Office:
             working = self._begun.items()
             self._begun = {k: each for k, each in working if not each.progress.ended}
             self._begun[job_id] = job
+        if self.leaving.is_set():  # the others may have been cancelled by now
+            job.cancel()
         return job
 
 
