@@ -186,6 +186,29 @@ def test_what_is_no_json_is_refused(api: Api) -> None:
         answer = api.http.post("/process/start", content=body)
         assert answer.status_code in (400, 422)
         assert answer.headers["content-type"] == "application/problem+json"
+    answer = api.http.post("/process/start", content=b'{"job_id": 1,}', headers=JSON)
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "body"
+    assert "JSON; at character 13" in error["allowed"]
+
+
+def test_a_body_of_another_kind_is_told_which_is_meant(api: Api) -> None:
+    for headers in ({}, {"Content-Type": "application/x-www-form-urlencoded"}):
+        answer = api.http.post(
+            "/process/start", content=b'{"job_id": 1}', headers=headers
+        )
+        assert answer.status_code == 422
+        assert "Content-Type: application/json" in answer.json()["detail"]
+    without_a_file: list[dict[str, Any]] = [
+        {"data": {"file": "accounts.csv"}},
+        {"files": {"list": ("x.csv", b"company_name\nAcme\n")}},
+        {},
+    ]
+    for sent in without_a_file:
+        answer = api.http.post("/jobs", **sent)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "file"
+        assert "-F file=@accounts.csv" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("field", ["mode", "concurrency", "speed"])
