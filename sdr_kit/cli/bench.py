@@ -13,7 +13,11 @@ def bench(
     *,
     accounts: Annotated[
         int,
-        typer.Option(metavar="N", min=1, max=10_000, help="How many, 1 to 10,000."),
+        typer.Option(
+            metavar="N",
+            parser=options.whole_number_from(1, 10_000),
+            help="How many, 1 to 10,000.",
+        ),
     ] = 60,
     concurrency: Annotated[
         str,
@@ -27,6 +31,7 @@ def bench(
         float,
         typer.Option(
             metavar="X",
+            parser=options.amount,
             help="By how much the sandbox's times (0.6 s an account) are shrunk or "
             "stretched, 0.05 to 10.",
         ),
