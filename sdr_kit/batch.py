@@ -29,7 +29,7 @@ from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.threads import Threads
-from sdr_kit.worker import Researcher, name_of, notices_of
+from sdr_kit.worker import Researcher, name_of, notices_of, time_scale_of
 
 T = TypeVar("T")
 # By store and number, as long as they run or somebody has them.
@@ -157,10 +157,11 @@ async def process(
     else:
         engine = request.engine(attended=False)
     await engine.run()
-    return _run_of(request, engine)
+    return run_of(request, engine)
 
 
-def _run_of(request: Request, engine: Engine) -> Run:
+def run_of(request: Request, engine: Engine) -> Run:
+    """Gives the run of an engine that has ended."""
     return Run(
         request.accounts,
         request.store,
@@ -177,6 +178,7 @@ def _asked(request: Request) -> Asked:
         name=name_of(request.researcher),
         synthetic=request.synthetic,
         briefs=tuple(each.name for each in briefs),
+        time_scale=time_scale_of(request.researcher),
     )
 
 
@@ -199,8 +201,8 @@ def start(
     `job.estimate()` says what the others will take, `job.resume()` goes on with them. A
     script waits for the job at its end, unless it was cancelled.
     """
-    if sample is not None and (type(sample) is not int or sample < 1):
-        raise ValueError(f"sample is {sample!r}; it must be a whole number from 1")
+    if sample is not None:
+        check_sample(sample)
     request = Request(
         accounts,
         researcher,
@@ -213,6 +215,17 @@ def start(
     )
     engine = request.engine(attended=True, sample=sample or 0)
     return Job(engine, request)
+
+
+def check_sample(sample: int) -> int:
+    """Gives the number of accounts of a sample back when it is one.
+
+    Raises:
+        ValueError: It is no whole number from 1.
+    """
+    if type(sample) is not int or sample < 1:
+        raise ValueError(f"sample is {sample!r}; it must be a whole number from 1")
+    return sample
 
 
 class Job(JobResults):
@@ -434,7 +447,7 @@ class Job(JobResults):
         except BaseException as error:  # noqa: BLE001 (raised to whoever waits)
             self._ended.set_exception(error)
         else:
-            self._ended.set_result(_run_of(self._request, self._engine))
+            self._ended.set_result(run_of(self._request, self._engine))
 
     def _tell(self, wish: Callable[[Engine], None]) -> None:
         if self._ended.done():

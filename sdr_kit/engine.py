@@ -89,8 +89,8 @@ class Engine:
         spent: What those cost in US dollars, by position, where it is known.
         attended: Whether somebody can answer when the run pauses by itself to ask;
             if not, it stops instead.
-        sample: So many accounts are researched first; then the run pauses and asks.
-            0 is no sample.
+        sample: So many accounts are researched first; then the run pauses and asks, or
+            stops when nobody can answer. 0 is no sample.
         budget_usd: What the job may cost in all, where `so_far` does not say.
         rng: Where the jitter of the waits comes from.
 
@@ -640,10 +640,13 @@ class Engine:
         """Pauses once the sample is in the store, and nothing else is asked."""
         if self._in_flight or self._gate.question is not None:
             return
-        self._feed.extend(self._others)
         tried = counted(self._sample_size, "account")
-        left = counted(len(self._others), "account")
+        left, others = counted(len(self._others), "account"), self._others
         self._others = ()
+        if not self._attended:
+            self._close("stopped", f"A sample of {tried} is done; {left} to go.")
+            return
+        self._feed.extend(others)
         self._gate.ask(f"A sample of {tried} is done. Go on with the other {left}?")
         self._slots_changed()
 

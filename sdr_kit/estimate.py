@@ -53,15 +53,20 @@ class Estimate:
             failing=outlook.failing,
         )
 
-    def __str__(self) -> str:
+    @property
+    def said(self) -> tuple[str, str, str]:
+        """Time, cost and failures as a person writes them."""
         time, cost, failing = self.seconds, self.cost_usd, self.failing
-        parts = [
+        return (
             between(duration(time.low), duration(time.high)),
             "cost unknown" if cost is None else dollars_between(cost.low, cost.high),
-        ]
-        if failing.high >= 1:
-            ends = f"{failing.low:,.0f}", f"{failing.high:,.0f}"
-            parts.append(f"{between(*ends)} failing")
+            between(f"{failing.low:,.0f}", f"{failing.high:,.0f}"),
+        )
+
+    def __str__(self) -> str:
+        *parts, failing = self.said
+        if self.failing.high >= 1:
+            parts.append(f"{failing} failing")
         accounts = counted(self.accounts, "account")
         return f"{accounts} at {self.concurrency}: {', '.join(parts)}"
 

@@ -45,6 +45,9 @@ _POINTS = 30  # of the lognormal, in each draw
 # off by a fifth. Equal costs are a price, and taken as such.
 _SPREAD_OF_SECONDS = 0.2
 _MOST_SPREAD = 3.0  # of logarithms; e³ is a factor of 20
+# What a run loses of the provider's pace to refusals and holds, at most: nothing when
+# it keeps just under it, a fifth when it meets one refusal after another.
+_LOST_TO_REFUSALS = 0.2
 # The end of a list is scheduled account by account, so many for each slot and for as
 # long as twice the longest wait. Before it no slot is ever idle, and the time is the
 # work ÷ the slots.
@@ -98,8 +101,9 @@ class Outlook:
     Args:
         known: How accounts went, taken as a random sample; at least one.
         accounts: How many more there are.
-        gap: The smallest time between two starts, in seconds: the user's own delay, or
-            60 ÷ the starts a minute that the provider takes.
+        gap: The smallest time between two starts, in seconds, as the user set it.
+        starts_per_minute: How many calls a minute the provider takes at most; None is
+            no bound that is known of.
         rng: Where the draws come from; None gives the same ones each time.
 
     Attributes:
@@ -112,14 +116,17 @@ class Outlook:
         *,
         accounts: int,
         gap: float = 0.0,
+        starts_per_minute: float | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
         self._known = known
         self.accounts = accounts
-        self._gap = gap
         self._rng = rng or np.random.default_rng(0)
         works = np.array([each.work for each in known])
         self._works = _Population(works, _SPREAD_OF_SECONDS, self._rng)
+        pace = 60 / starts_per_minute if starts_per_minute else 0.0
+        lost = _LOST_TO_REFUSALS * self._rng.random(DRAWS) ** 2
+        self._gaps: Draws = np.maximum(gap, pace * (1 + lost))
         self._end = min(accounts, _END_MOST)
         self._picks = self._works.picks(self._end)  # the last accounts of each draw
         self._before = self._works.counts(accounts - self._end)
@@ -133,7 +140,7 @@ class Outlook:
         work = (self._before * values).sum(1) + values[drawn, earlier].sum(1)
         calls = (self._before * self._calls).sum(1)
         calls += self._calls[drawn, earlier].sum(1)
-        before: Draws = np.maximum(work / concurrency, calls * self._gap)
+        before: Draws = np.maximum(work / concurrency, calls * self._gaps)
         last = self._picks[:, self._end - end :]
         ends: Draws = np.array(
             [
@@ -183,13 +190,13 @@ class Outlook:
         self, draw: int, picks: NDArray[np.int64], concurrency: int
     ) -> float:
         values = self._works.values[draw]
-        if not self._gap and self._calls.max() == 1:
+        if not self._gaps[draw] and self._calls.max() == 1:
             return ideal_seconds(values[picks].tolist(), concurrency=concurrency)
         legs = self._legs[draw]
         return scheduled_seconds(
             [legs[pick] for pick in picks.tolist()],
             concurrency=concurrency,
-            gap=self._gap,
+            gap=float(self._gaps[draw]),
         )
 
     @cached_property

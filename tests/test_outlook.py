@@ -121,6 +121,13 @@ def test_starts_that_are_paced_bound_the_time_from_below() -> None:
     assert Range.of(outlook.seconds(1)).high < 1_210
 
 
+def test_a_providers_pace_bounds_it_and_some_of_it_is_lost() -> None:
+    outlook = Outlook(known(np.array([1.0] * 10)), accounts=601, starts_per_minute=30)
+    seconds = Range.of(outlook.seconds(10))
+    assert 1_200 <= seconds.low < 1_205
+    assert 1_210 < seconds.high < 1_210 * 1.2
+
+
 def test_retries_take_slots_and_their_waits_do_not() -> None:
     rng = np.random.default_rng(8)
     some_twice = [

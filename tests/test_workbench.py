@@ -925,7 +925,7 @@ def test_a_later_paid_run_says_beforehand_what_it_will_cost() -> None:
     assert re.search(r"The others: 7 accounts at \d+: .* \$0.07, ", shown(question))
     assert "as 5 accounts researched earlier took" in shown(question)
     workbench._slider.value = 2
-    assert " at 2 (" in shown(question)
+    assert "7 accounts at 2:" in shown(question)
     workbench._mode.value = "Sequential"
     assert " at 1 (" in shown(question)
     assert len(paid.calls) == 5
