@@ -104,6 +104,7 @@ async def process(
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
     budget_usd: float | None = None,
+    deadline_seconds: float | None = None,
     refresh: bool = False,
 ) -> Run:
     """Researches every account and returns when all have ended.
@@ -130,6 +131,10 @@ async def process(
             infinity no bound. When the next account would go beyond it, nothing more
             is started and the run is stopped: it has cost more at most by what was in
             flight. The researcher must say what its answers cost.
+        deadline_seconds: After so many seconds from its start, above 0, nothing more
+            is started and the run is stopped: what is in flight ends, and the rest
+            stays pending. None is no deadline. It is this run's: a job that is gone on
+            with has none, unless it is given another.
         refresh: Whether to research again what is stored and fresh: found by the same
             researcher, with the same brief and model, within `REUSE_DAYS`. If not, it
             is taken over and costs nothing.
@@ -139,7 +144,7 @@ async def process(
 
     Raises:
         TypeError: `accounts` or `researcher` is of another kind.
-        ValueError: Mode, concurrency, budget or a setting outside its range.
+        ValueError: Mode, concurrency, budget, deadline or a setting outside its range.
         StoreError: The database cannot be used.
     """
     request = Request(
@@ -150,6 +155,7 @@ async def process(
         store,
         settings,
         budget_usd,
+        deadline_seconds=deadline_seconds,
         refresh=refresh,
     )
     if request.blocks:
@@ -191,6 +197,7 @@ def start(
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
     budget_usd: float | None = None,
+    deadline_seconds: float | None = None,
     refresh: bool = False,
     sample: int | None = None,
 ) -> Job:
@@ -211,6 +218,7 @@ def start(
         store,
         settings,
         budget_usd,
+        deadline_seconds=deadline_seconds,
         refresh=refresh,
     )
     engine = request.engine(attended=True, sample=sample or 0)

@@ -93,6 +93,7 @@ def resume(
     accounts: Accounts | None = None,
     concurrency: int | None = None,
     budget_usd: float | None = None,
+    deadline_seconds: float | None = None,
     refresh: bool = False,
     settings: Settings | None = None,
 ) -> AnyJob:
@@ -116,6 +117,8 @@ def resume(
         concurrency: How many at once; None is as many as it began with, or as the
             settings say.
         budget_usd: What it may cost in all, with what it has cost; None is as before.
+        deadline_seconds: After so many seconds from now nothing more is started; see
+            `process`.
         refresh: Whether a job that begins reuses nothing that is stored.
         settings: None reads the environment and `.env`.
 
@@ -152,6 +155,7 @@ def resume(
         store=where,
         settings=settings,
         budget_usd=budget_usd,
+        deadline_seconds=deadline_seconds,
         refresh=refresh,
     )
     if begins:
