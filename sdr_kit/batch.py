@@ -21,7 +21,7 @@ import pandas as pd
 from sdr_kit.account import Edit
 from sdr_kit.accounts import Accounts
 from sdr_kit.engine import Engine
-from sdr_kit.estimate import Estimate, maybe_estimate
+from sdr_kit.estimate import Estimate
 from sdr_kit.job_results import Asked, JobResults
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.request import Request
@@ -301,14 +301,9 @@ class Job(JobResults):
     def estimate(self) -> Estimate | None:
         """Says what the accounts without a result will take, from those that have one.
 
-        None before the first has ended.
+        None before the first was answered.
         """
-        now = self._newest.progress
-        return maybe_estimate(
-            self.results(),
-            accounts=now.pending,
-            concurrency=self.concurrency,
-        )
+        return self._estimated(self.concurrency, self._request.settings)
 
     @property
     def notices(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts
 from sdr_kit.comparison import CONCURRENCIES, Comparison, several
 from sdr_kit.dates import days_ago
+from sdr_kit.estimate import Estimate
 from sdr_kit.findings import Findings, Story
 from sdr_kit.merge import merged_frame
 from sdr_kit.planned import Plan, Terms, maybe_plan
@@ -142,6 +143,15 @@ class JobResults:
                 math.inf if budget_usd is None else budget_usd
             ),
         )
+        terms.check()
+        return self._planned(terms)
+
+    def _estimated(self, concurrency: int, settings: Settings) -> Estimate | None:
+        """Says what the others will take at one concurrency."""
+        plan = self._planned(Terms(settings=settings, levels=[concurrency]))
+        return None if plan is None else plan.estimates[0]
+
+    def _planned(self, terms: Terms) -> Plan | None:
         return maybe_plan(
             self.id,
             self.results(),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sdr_kit.account import Account
 from sdr_kit.accounts import Accounts, check_accounts
-from sdr_kit.batch import Job, maybe_job
+from sdr_kit.batch import Job, check_sample, maybe_job
 from sdr_kit.errors import StoreError
 from sdr_kit.request import Request, maybe_researcher
 from sdr_kit.settings import Settings
@@ -95,6 +95,7 @@ def resume(
     budget_usd: float | None = None,
     deadline_seconds: float | None = None,
     refresh: bool = False,
+    sample: int | None = None,
     settings: Settings | None = None,
 ) -> AnyJob:
     """Goes on with a job where it stopped: all that has no result is researched.
@@ -120,6 +121,7 @@ def resume(
         deadline_seconds: After so many seconds from now nothing more is started; see
             `process`.
         refresh: Whether a job that begins reuses nothing that is stored.
+        sample: Of a job that begins, so many accounts come first; see `start`.
         settings: None reads the environment and `.env`.
 
     Raises:
@@ -159,7 +161,9 @@ def resume(
         refresh=refresh,
     )
     if begins:
-        return Job(request.engine_to_begin(job_id, where, positions), request)
+        first = 0 if sample is None else check_sample(sample)
+        engine = request.engine_to_begin(job_id, where, positions, sample=first)
+        return Job(engine, request)
     if request.synthetic != job.synthetic:
         raise ValueError(
             f"job {job_id} was begun with {job.researcher}, and what is invented does "

@@ -98,7 +98,12 @@ class Request:
         )
 
     def engine_to_begin(
-        self, job_id: int, store: Store, positions: Iterable[int] | None = None
+        self,
+        job_id: int,
+        store: Store,
+        positions: Iterable[int] | None = None,
+        *,
+        sample: int = 0,
     ) -> Engine:
         """Begins a job that was only stored, and gives what will run it.
 
@@ -106,6 +111,7 @@ class Request:
             job_id: The job.
             store: Where it is.
             positions: The accounts to work on; None is all.
+            sample: So many of them come first; see `engine`.
 
         Raises:
             ValueError: A position is none of the list.
@@ -114,7 +120,7 @@ class Request:
         chosen = None if positions is None else self._checked(positions)
         store.begin(job_id, self.beginning)
         self.store, self.job_id = store, job_id
-        return self._first_engine(attended=True, chosen=chosen)
+        return self._first_engine(attended=True, sample=sample, chosen=chosen)
 
     def _first_engine(
         self, *, attended: bool, sample: int = 0, chosen: Set[int] | None = None
