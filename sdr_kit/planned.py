@@ -138,6 +138,17 @@ class Plan:
             said.append(self._of_the_budget(self.budget_usd))
         return tuple(said)
 
+    @property
+    def written(self) -> list[dict[str, str]]:
+        """The rows as people read them, by title."""
+        rows = zip(
+            self.estimates,
+            self.frame["mode"],
+            self.frame["deadline_likelihood"],
+            strict=True,
+        )
+        return [_written(*row) for row in rows]
+
     def figure(self) -> go.Figure:
         """Draws the time at each concurrency with its range, and the deadline."""
         from sdr_kit.charts import plan_figure  # loads Plotly
@@ -148,10 +159,7 @@ class Plan:
         return "\n".join([*map(str, self.estimates), *self.verdicts, *self.notes])
 
     def _repr_html_(self) -> str:
-        rows = zip(self.estimates, self.frame.itertuples(), strict=True)
-        table = pd.DataFrame([_written(estimate, row) for estimate, row in rows])
-        if self.deadline_seconds is None:
-            table = table.drop(columns="deadline met")
+        table = pd.DataFrame(self.written)
         head = (
             f"{counted(self.accounts, 'account')} to go, from a sample of "
             f"{self.sample:,}; each range holds in 80 of 100 cases."
@@ -310,14 +318,12 @@ def _notes(sample: int, pace: float | None) -> list[str]:
     return notes
 
 
-def _written(estimate: Estimate, row: object) -> dict[str, str]:
+def _written(estimate: Estimate, mode: str, share: float) -> dict[str, str]:
     time, cost, failing = estimate.said
-    share = getattr(row, "deadline_likelihood", math.nan)
-    auto = getattr(row, "mode", "") == "auto"
-    return {
-        "at once": f"{'auto, up to ' if auto else ''}{estimate.concurrency}",
+    row = {
+        "at once": f"{'auto, up to ' if mode == 'auto' else ''}{estimate.concurrency}",
         "time": time,
         "cost": cost,
         "failing": failing,
-        "deadline met": "" if math.isnan(share) else likelihood(share),
     }
+    return row if math.isnan(share) else {**row, "deadline met": likelihood(share)}
