@@ -927,7 +927,7 @@ def test_a_later_paid_run_says_beforehand_what_it_will_cost() -> None:
     workbench._slider.value = 2
     assert "7 accounts at 2:" in shown(question)
     workbench._mode.value = "Sequential"
-    assert " at 1 (" in shown(question)
+    assert "7 accounts at 1:" in shown(question)
     assert len(paid.calls) == 5
     assert question._yes.description == "Reuse 5"
     question._yes.click()
