@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sdr_kit.accounts import load_accounts
     from sdr_kit.batch import Job, process, run_sync, start
     from sdr_kit.benchmark import compare
+    from sdr_kit.planning import Plan, plan
     from sdr_kit.recovery import jobs, resume
     from sdr_kit.research.anthropic import AnthropicResearcher
     from sdr_kit.research.openai import OpenAIResearcher
@@ -42,6 +43,7 @@ _LATE = {
     "AnthropicResearcher": "sdr_kit.research.anthropic",
     "Job": "sdr_kit.batch",
     "OpenAIResearcher": "sdr_kit.research.openai",
+    "Plan": "sdr_kit.planned",
     "Sandbox": "sdr_kit.research.sandbox",
     "Settings": "sdr_kit.settings",
     "Store": "sdr_kit.store",
@@ -49,6 +51,7 @@ _LATE = {
     "compare": "sdr_kit.benchmark",
     "jobs": "sdr_kit.recovery",
     "load_accounts": "sdr_kit.accounts",
+    "plan": "sdr_kit.planning",
     "process": "sdr_kit.batch",
     "resume": "sdr_kit.recovery",
     "run_sync": "sdr_kit.batch",
@@ -63,6 +66,7 @@ __all__ = [
     "OpenAIResearcher",
     "Outcome",
     "Permanent",
+    "Plan",
     "RateLimited",
     "Research",
     "Sandbox",
@@ -75,6 +79,7 @@ __all__ = [
     "compare",
     "jobs",
     "load_accounts",
+    "plan",
     "process",
     "resume",
     "run_sync",

@@ -21,7 +21,7 @@ import pandas as pd
 from sdr_kit.account import Edit
 from sdr_kit.accounts import Accounts
 from sdr_kit.engine import Engine
-from sdr_kit.estimate import Estimate, maybe_estimate
+from sdr_kit.estimate import Estimate
 from sdr_kit.job_results import Asked, JobResults
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.request import Request
@@ -29,7 +29,7 @@ from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.threads import Threads
-from sdr_kit.worker import Researcher, name_of, notices_of
+from sdr_kit.worker import Researcher, name_of, notices_of, time_scale_of
 
 T = TypeVar("T")
 # By store and number, as long as they run or somebody has them.
@@ -104,6 +104,7 @@ async def process(
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
     budget_usd: float | None = None,
+    deadline_seconds: float | None = None,
     refresh: bool = False,
 ) -> Run:
     """Researches every account and returns when all have ended.
@@ -130,6 +131,10 @@ async def process(
             infinity no bound. When the next account would go beyond it, nothing more
             is started and the run is stopped: it has cost more at most by what was in
             flight. The researcher must say what its answers cost.
+        deadline_seconds: After so many seconds from its start, above 0, nothing more
+            is started and the run is stopped: what is in flight ends, and the rest
+            stays pending. None is no deadline. It is this run's: a job that is gone on
+            with has none, unless it is given another.
         refresh: Whether to research again what is stored and fresh: found by the same
             researcher, with the same brief and model, within `REUSE_DAYS`. If not, it
             is taken over and costs nothing.
@@ -139,7 +144,7 @@ async def process(
 
     Raises:
         TypeError: `accounts` or `researcher` is of another kind.
-        ValueError: Mode, concurrency, budget or a setting outside its range.
+        ValueError: Mode, concurrency, budget, deadline or a setting outside its range.
         StoreError: The database cannot be used.
     """
     request = Request(
@@ -150,6 +155,7 @@ async def process(
         store,
         settings,
         budget_usd,
+        deadline_seconds=deadline_seconds,
         refresh=refresh,
     )
     if request.blocks:
@@ -157,10 +163,11 @@ async def process(
     else:
         engine = request.engine(attended=False)
     await engine.run()
-    return _run_of(request, engine)
+    return run_of(request, engine)
 
 
-def _run_of(request: Request, engine: Engine) -> Run:
+def run_of(request: Request, engine: Engine) -> Run:
+    """Gives the run of an engine that has ended."""
     return Run(
         request.accounts,
         request.store,
@@ -177,6 +184,7 @@ def _asked(request: Request) -> Asked:
         name=name_of(request.researcher),
         synthetic=request.synthetic,
         briefs=tuple(each.name for each in briefs),
+        time_scale=time_scale_of(request.researcher),
     )
 
 
@@ -189,6 +197,7 @@ def start(
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
     budget_usd: float | None = None,
+    deadline_seconds: float | None = None,
     refresh: bool = False,
     sample: int | None = None,
 ) -> Job:
@@ -199,8 +208,8 @@ def start(
     `job.estimate()` says what the others will take, `job.resume()` goes on with them. A
     script waits for the job at its end, unless it was cancelled.
     """
-    if sample is not None and (type(sample) is not int or sample < 1):
-        raise ValueError(f"sample is {sample!r}; it must be a whole number from 1")
+    if sample is not None:
+        check_sample(sample)
     request = Request(
         accounts,
         researcher,
@@ -209,10 +218,22 @@ def start(
         store,
         settings,
         budget_usd,
+        deadline_seconds=deadline_seconds,
         refresh=refresh,
     )
     engine = request.engine(attended=True, sample=sample or 0)
     return Job(engine, request)
+
+
+def check_sample(sample: int) -> int:
+    """Gives the number of accounts of a sample back when it is one.
+
+    Raises:
+        ValueError: It is no whole number from 1.
+    """
+    if type(sample) is not int or sample < 1:
+        raise ValueError(f"sample is {sample!r}; it must be a whole number from 1")
+    return sample
 
 
 class Job(JobResults):
@@ -280,14 +301,9 @@ class Job(JobResults):
     def estimate(self) -> Estimate | None:
         """Says what the accounts without a result will take, from those that have one.
 
-        None before the first has ended.
+        None before the first was answered.
         """
-        now = self._newest.progress
-        return maybe_estimate(
-            self.results(),
-            accounts=now.pending,
-            concurrency=self.concurrency,
-        )
+        return self._estimated(self.concurrency, self._request.settings)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -434,7 +450,7 @@ class Job(JobResults):
         except BaseException as error:  # noqa: BLE001 (raised to whoever waits)
             self._ended.set_exception(error)
         else:
-            self._ended.set_result(_run_of(self._request, self._engine))
+            self._ended.set_result(run_of(self._request, self._engine))
 
     def _tell(self, wish: Callable[[Engine], None]) -> None:
         if self._ended.done():

@@ -12,89 +12,47 @@ import operator
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from sdr_kit.account import Account
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.batch import Run, process
-from sdr_kit.charts import comparison_figure, sizes_figure
+from sdr_kit.charts import sizes_figure
+from sdr_kit.comparison import (
+    CONCURRENCIES,
+    Comparison,
+    Counts,
+    comparison_row,
+    html_table,
+    ratio,
+    several,
+    written,
+)
 from sdr_kit.errors import StopRun
 from sdr_kit.schedules import (
     BATCH_PAUSE_SECONDS,
-    batched_seconds,
     ideal_seconds,
     in_batches,
 )
 from sdr_kit.settings import Settings
-from sdr_kit.worker import Researcher, attempt, caller, check_researcher
+from sdr_kit.worker import (
+    Researcher,
+    attempt,
+    caller,
+    check_researcher,
+    time_scale_of,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-CONCURRENCIES = (1, 3, 5, 8, 10)
 SAMPLE = 20
 SIZES = (10, 100, 1_000)
-MEASURED_TO = 1.005  # an efficiency above it is written as more than 100 %
 
 CLAIMED_AT = 5  # the concurrency for which the original says how fast it is
 CLAIMED_SPEEDUPS = {10: 3.0, 100: 2.5, 1_000: 3.0}  # accounts to ×, as it says
-
-_ABOVE_ALL = (
-    "<p>More than 100 %: the researcher took longer for the same accounts in the "
-    "sequential run. That is chance, or its cache; nothing was gained.</p>"
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Comparison:
-    """What `compare` measured.
-
-    Attributes:
-        frame: One row a concurrency, lowest first: `concurrency` (int64), `mode`,
-            `accounts` (int64), `seconds` (float64, by the clock),
-            `accounts_per_minute`, `speedup` (seconds of the sequential run ÷ seconds),
-            `efficiency` (speedup ÷ concurrency), `p50_seconds` and `p95_seconds`
-            (quantiles of the seconds of work an account), then on the latencies of
-            the sequential run the best that anyone could reach, `ideal_speedup` and
-            `ideal_accounts_per_minute`, and the original's way, `batches_seconds`,
-            `batches_speedup`, `batches_accounts_per_minute`; `completed`, `failed`,
-            `retries` (int64). A ratio of two times of 0 s is NaN.
-
-            Speedup compares two runs by the clock, so it is above the ideal, and
-            efficiency above 1, when the researcher happened to take longer for the
-            same accounts in the sequential run: by a few per cent where calls take
-            milliseconds. What the run itself adds between two calls counts too; that
-            is below 0.5 % with calls of 30 ms.
-    """
-
-    frame: pd.DataFrame
-
-    def figure(self) -> go.Figure:
-        """Draws the measured speedups beside the ideal and the original's batches."""
-        return comparison_figure(self.frame)
-
-    def _repr_html_(self) -> str:
-        frame = self.frame
-        table = _table(
-            {
-                "at once": _written(frame["concurrency"]),
-                "seconds": _written(frame["seconds"], ",.1f"),
-                "accounts/min": _written(frame["accounts_per_minute"], ",.0f"),
-                "speedup (×)": _written(frame["speedup"], ".2f"),
-                "efficiency (%)": _written(100 * frame["efficiency"], ".0f"),
-                "ideal (×)": _written(frame["ideal_speedup"], ".2f"),
-                "original's batches (×)": _written(frame["batches_speedup"], ".2f"),
-                "half within (p50, s)": _written(frame["p50_seconds"], ",.2f"),
-                "95 % within (p95, s)": _written(frame["p95_seconds"], ",.2f"),
-                "retries": _written(frame["retries"]),
-                "failed": _written(frame["failed"]),
-            }
-        )
-        return table + (_ABOVE_ALL if (frame["efficiency"] > MEASURED_TO).any() else "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,16 +77,16 @@ class Throughput:
 
     def _repr_html_(self) -> str:
         frame = self.frame
-        return _table(
+        return html_table(
             {
-                "accounts": _written(frame["accounts"], ","),
-                "original's claim (×)": _written(frame["claimed_speedup"], ".1f"),
-                "original's batches (×)": _written(frame["batches_speedup"], ".2f"),
-                "sdr_kit (×)": _written(frame["speedup"], ".2f"),
-                "ideal (×)": _written(frame["ideal_speedup"], ".2f"),
-                "one by one (s)": _written(frame["sequential_seconds"], ",.1f"),
-                "batches (s)": _written(frame["batches_seconds"], ",.1f"),
-                "sdr_kit (s)": _written(frame["seconds"], ",.1f"),
+                "accounts": written(frame["accounts"], ","),
+                "original's claim (×)": written(frame["claimed_speedup"], ".1f"),
+                "original's batches (×)": written(frame["batches_speedup"], ".2f"),
+                "sdr_kit (×)": written(frame["speedup"], ".2f"),
+                "ideal (×)": written(frame["ideal_speedup"], ".2f"),
+                "one by one (s)": written(frame["sequential_seconds"], ",.1f"),
+                "batches (s)": written(frame["batches_seconds"], ",.1f"),
+                "sdr_kit (s)": written(frame["seconds"], ",.1f"),
             }
         )
 
@@ -173,12 +131,12 @@ async def compare(
     """
     settings = settings or Settings()
     left = settings.chosen_budget(budget_usd)
-    several = map(settings.check_concurrency, _several(concurrency))
-    levels = sorted({1, *several})
+    chosen_levels = map(settings.check_concurrency, several(concurrency))
+    levels = sorted({1, *chosen_levels})
     number = calls(accounts, concurrency=concurrency, sample=sample)
     _check_spending(researcher, number, spend=spend)
     chosen = accounts.sample(_whole("sample", sample))
-    pause = BATCH_PAUSE_SECONDS * _time_scale(researcher)
+    pause = BATCH_PAUSE_SECONDS * time_scale_of(researcher)
     runs: dict[int, Run] = {}
     for level in levels:
         if left <= 0:
@@ -207,7 +165,7 @@ def calls(
     total, sample = len(check_accounts(accounts)), _whole("sample", sample)
     if sample < 1 or not total:
         raise ValueError(f"sample is {sample} of {total} accounts; it takes at least 1")
-    return len({1, *_several(concurrency)}) * min(sample, total)
+    return len({1, *several(concurrency)}) * min(sample, total)
 
 
 async def throughput_table(
@@ -246,7 +204,7 @@ async def throughput_table(
     if not sizes or not all(1 <= size <= total for size in sizes):
         raise ValueError(f"sizes is {sizes!r}; each must be 1 to {total} (the list)")
     _check_spending(researcher, 3 * sum(sizes), spend=spend)
-    pause = BATCH_PAUSE_SECONDS * _time_scale(researcher)
+    pause = BATCH_PAUSE_SECONDS * time_scale_of(researcher)
     rows = []
     for size in sizes:
         chosen = accounts.sample(size)
@@ -264,9 +222,9 @@ async def throughput_table(
                 "accounts": size,
                 "concurrency": concurrency,
                 "claimed_speedup": claim.get(size, math.nan),
-                "batches_speedup": _ratio(one_by_one, batches),
-                "speedup": _ratio(one_by_one, ours.summary.seconds),
-                "ideal_speedup": _ratio(latencies.sum(), ideal),
+                "batches_speedup": ratio(one_by_one, batches),
+                "speedup": ratio(one_by_one, ours.summary.seconds),
+                "ideal_speedup": ratio(latencies.sum(), ideal),
                 "sequential_seconds": one_by_one,
                 "batches_seconds": batches,
                 "seconds": ours.summary.seconds,
@@ -317,15 +275,6 @@ async def measure_batches(
         return clock() - began
 
 
-def _several(concurrency: Sequence[int]) -> Sequence[int]:
-    if isinstance(concurrency, Integral):
-        raise TypeError(
-            f"concurrency is {concurrency}; give several, for instance (1, 5, 10)"
-        )
-    levels: Sequence[Any] = concurrency
-    return [each.item() if isinstance(each, np.integer) else each for each in levels]
-
-
 def _whole(name: str, number: int) -> int:
     """Gives a whole number of any kind, numpy's too, as an int."""
     try:
@@ -341,10 +290,6 @@ def _check_spending(researcher: Researcher, number: int, *, spend: bool) -> None
             f"{name} costs money, and this makes {number:,} paid calls (what is tried "
             "again comes on top); pass spend=True to go ahead"
         )
-
-
-def _time_scale(researcher: Researcher) -> float:
-    return float(getattr(researcher, "time_scale", 1.0))
 
 
 async def _measured(
@@ -372,49 +317,19 @@ def _comparison_frame(runs: dict[int, Run], *, pause: float) -> pd.DataFrame:
     latencies = list(runs[1].frame["seconds"])
     return pd.DataFrame(
         [
-            _comparison_row(level, run, runs[1].summary.seconds, latencies, pause)
+            comparison_row(
+                level,
+                seconds=run.summary.seconds,
+                one_by_one=runs[1].summary.seconds,
+                works=run.frame["seconds"],
+                latencies=latencies,
+                pause=pause,
+                counts=Counts(
+                    completed=run.summary.completed,
+                    failed=run.summary.failed,
+                    retries=run.summary.retries,
+                ),
+            )
             for level, run in runs.items()
         ]
     )
-
-
-def _comparison_row(
-    level: int, run: Run, one_by_one: float, latencies: list[float], pause: float
-) -> dict[str, object]:
-    summary, seconds = run.summary, run.frame["seconds"]
-    speedup = _ratio(one_by_one, summary.seconds)
-    ideal = ideal_seconds(latencies, concurrency=level)
-    batches = batched_seconds(latencies, concurrency=level, pause=pause)
-    return {
-        "concurrency": level,
-        "mode": "parallel" if level > 1 else "sequential",
-        "accounts": summary.total,
-        "seconds": summary.seconds,
-        "accounts_per_minute": summary.accounts_per_minute,
-        "speedup": speedup,
-        "efficiency": speedup / level,
-        "p50_seconds": seconds.quantile(0.5),
-        "p95_seconds": seconds.quantile(0.95),
-        "ideal_speedup": _ratio(sum(latencies), ideal),
-        "ideal_accounts_per_minute": _ratio(60 * summary.total, ideal),
-        "batches_seconds": batches,
-        "batches_speedup": _ratio(sum(latencies), batches),
-        "batches_accounts_per_minute": _ratio(60 * summary.total, batches),
-        "completed": summary.completed,
-        "failed": summary.failed,
-        "retries": summary.retries,
-    }
-
-
-def _ratio(one: float, other: float) -> float:
-    """Gives NaN where there is nothing to compare: it took no time at all."""
-    return one / other if other else math.nan
-
-
-def _written(values: pd.Series[float], form: str = "") -> list[str]:
-    """Writes numbers for a table; a dash where there is none."""
-    return ["–" if math.isnan(value) else format(value, form) for value in values]
-
-
-def _table(columns: dict[str, list[str]]) -> str:
-    return pd.DataFrame(columns).to_html(index=False)

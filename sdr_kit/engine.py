@@ -90,9 +90,11 @@ class Engine:
         spent: What those cost in US dollars, by position, where it is known.
         attended: Whether somebody can answer when the run pauses by itself to ask;
             if not, it stops instead.
-        sample: So many accounts are researched first; then the run pauses and asks.
-            0 is no sample.
+        sample: So many accounts are researched first; then the run pauses and asks, or
+            stops when nobody can answer. 0 is no sample.
         budget_usd: What the job may cost in all, where `so_far` does not say.
+        deadline_seconds: From the start of this run on, after which nothing more is
+            started, and the run stops; infinity is no deadline.
         rng: Where the jitter of the waits comes from.
 
     Attributes:
@@ -113,6 +115,7 @@ class Engine:
         attended: bool,
         sample: int = 0,
         budget_usd: float = math.inf,
+        deadline_seconds: float = math.inf,
         so_far: Tally | None = None,
         tried: Tried = NOTHING_TRIED,
         spent: Mapping[int, float] = NOTHING_SPENT,
@@ -127,6 +130,7 @@ class Engine:
         self.tally = so_far or Tally(
             total=len(accounts), slots=limit, budget_usd=budget_usd
         )
+        self._deadline_seconds = deadline_seconds
         self.at_work: dict[int, Work] = {}  # by position
         self.limit = limit
         self._most = settings.max_concurrency
@@ -169,6 +173,7 @@ class Engine:
         self._workers: dict[asyncio.Task[None], Work | None] = {}
         self._wake: asyncio.TimerHandle | None = None
         self._sampling: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
         self._cancelling: asyncio.TimerHandle | None = None
         self._writer = Writer(
             store,
@@ -374,6 +379,7 @@ class Engine:
                 tasks.create_task(self._writer.run(), name="writer")
                 self._tasks = tasks
                 self._watch.start()
+                self._set_deadline()
                 self._pump()
                 self._settle()
                 self._sample_again()
@@ -386,11 +392,27 @@ class Engine:
         finally:
             self._tasks = None
             self._watch.stop()
-            for timer in (self._wake, self._sampling, self._cancelling):
+            for timer in (
+                self._wake,
+                self._sampling,
+                self._cancelling,
+                self._deadline,
+            ):
                 if timer is not None:
                     timer.cancel()
             self._ended_at = self._clock()
             self._sample()
+
+    def _set_deadline(self) -> None:
+        """Sees to it that nothing more is started once the time is over."""
+        if self._deadline_seconds < math.inf:
+            self._deadline = asyncio.get_running_loop().call_later(
+                self._deadline_seconds,
+                self._close,
+                "stopped",
+                f"The deadline of {duration(self._deadline_seconds)} is reached. "
+                "Continue the job to go on where it stopped.",
+            )
 
     def _pump(self) -> None:
         """Starts a worker for every account that may start now."""
@@ -646,10 +668,13 @@ class Engine:
         """Pauses once the sample is in the store, and nothing else is asked."""
         if self._in_flight or self._gate.question is not None:
             return
-        self._feed.extend(self._others)
         tried = counted(self._sample_size, "account")
-        left = counted(len(self._others), "account")
+        left, others = counted(len(self._others), "account"), self._others
         self._others = ()
+        if not self._attended:
+            self._close("stopped", f"A sample of {tried} is done; {left} to go.")
+            return
+        self._feed.extend(others)
         self._gate.ask(f"A sample of {tried} is done. Go on with the other {left}?")
         self._slots_changed()
 

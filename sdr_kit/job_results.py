@@ -5,6 +5,7 @@ A run that has ended, a job at work and one of another day share all of this.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,11 +15,17 @@ import pandas as pd
 
 from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts
+from sdr_kit.comparison import CONCURRENCIES, Comparison, several
 from sdr_kit.dates import days_ago
+from sdr_kit.estimate import Estimate
 from sdr_kit.findings import Findings, Story
 from sdr_kit.merge import merged_frame
+from sdr_kit.planned import Plan, Terms, maybe_plan
 from sdr_kit.progress import RunSummary, Sample
+from sdr_kit.replay import replayed
 from sdr_kit.results import attempts_frame, evidence_frame, results_frame
+from sdr_kit.schedules import BATCH_PAUSE_SECONDS
+from sdr_kit.settings import Settings, check_deadline
 from sdr_kit.store import AnyStore
 
 
@@ -30,11 +37,13 @@ class Asked:
         name: What the researcher is called.
         synthetic: Whether what it says is invented.
         briefs: What it is asked about, where it says so.
+        time_scale: By what factor it shortens all times; 1 is not at all, or unknown.
     """
 
     name: str
     synthetic: bool
     briefs: Sequence[str] = ()
+    time_scale: float = 1.0
 
 
 class JobResults:
@@ -101,6 +110,88 @@ class JobResults:
     def usage(self) -> dict[str, float | None]:
         """What all attempts took: input_tokens, output_tokens, searches, cost_usd."""
         return asdict(self.summary.usage)
+
+    def plan(
+        self,
+        *,
+        concurrency: Sequence[int] | None = None,
+        deadline_seconds: float | None = None,
+        budget_usd: float | None = None,
+        settings: Settings | None = None,
+    ) -> Plan | None:
+        """Says what the accounts without a result will take, from those that have one.
+
+        Nothing is researched for it. None before the first account was answered.
+
+        Args:
+            concurrency: See `sdr_kit.plan`.
+            deadline_seconds: When the others must have ended, in seconds from now, as
+                if they began now; None is no deadline.
+            budget_usd: What the job may cost in all; None is no bound.
+            settings: None reads the environment and `.env`.
+
+        Raises:
+            TypeError: `concurrency` is a single number.
+            ValueError: A concurrency, the deadline or the budget outside its range.
+        """
+        settings = settings or Settings()
+        terms = Terms(
+            settings=settings,
+            levels=concurrency and several(concurrency),
+            deadline_seconds=check_deadline(deadline_seconds),
+            budget_usd=settings.chosen_budget(
+                math.inf if budget_usd is None else budget_usd
+            ),
+        )
+        terms.check()
+        return self._planned(terms)
+
+    def _estimated(self, concurrency: int, settings: Settings) -> Estimate | None:
+        """Says what the others will take at one concurrency."""
+        plan = self._planned(Terms(settings=settings, levels=[concurrency]))
+        return None if plan is None else plan.estimates[0]
+
+    def _planned(self, terms: Terms) -> Plan | None:
+        return maybe_plan(
+            self.id,
+            self.results(),
+            self._store.attempts(self.id),
+            accounts=len(self.unfinished()),
+            terms=terms,
+        )
+
+    def replay(
+        self,
+        *,
+        concurrency: Sequence[int] = CONCURRENCIES,
+        settings: Settings | None = None,
+    ) -> Comparison:
+        """Says what the same accounts would have taken at several concurrencies.
+
+        Worked out from the calls of this job as they are stored: nobody is asked, and
+        nothing is paid. Calls are taken to last as long as they did. See
+        `sdr_kit.replay`.
+
+        Args:
+            concurrency: How many at once, each 1 or more; one by one is always there,
+                as the measure of the others.
+            settings: Its `ACCOUNT_DELAY_MS` lies between two starts; None reads the
+                environment and `.env`.
+
+        Returns:
+            The table (`.frame`) and chart (`.figure()`) of `compare`.
+
+        Raises:
+            TypeError: `concurrency` is a single number.
+            ValueError: No account was researched, or a concurrency is below 1.
+        """
+        return replayed(
+            self.results(),
+            self._store.attempts(self.id),
+            concurrency=several(concurrency),
+            gap=(settings or Settings()).account_delay_ms / 1_000,
+            pause=BATCH_PAUSE_SECONDS * self.asked.time_scale,
+        )
 
     @property
     def edits(self) -> dict[int, Edit]:

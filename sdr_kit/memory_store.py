@@ -29,6 +29,7 @@ class MemoryStore:
         self._found_at: dict[int, dict[int, float]] = {}  # seconds since 1970
         self._terms: dict[int, str | None] = {}
         self._keys: dict[int, Sequence[str]] = {}
+        self._found_by: dict[int, str | None] = {}  # the fingerprint of each job
         # By fingerprint and company: in which job it was found, and what.
         self._found: dict[str, dict[str, tuple[int, Outcome]]] = {}
         self._edits: dict[str, Edit] = {}
@@ -58,6 +59,7 @@ class MemoryStore:
             self._found_at[job_id] = {}
             self._terms[job_id] = beginning.terms
             self._keys[job_id] = keys or ()
+            self._found_by[job_id] = beginning.fingerprint
             by, since = beginning.fingerprint, beginning.reuse_since
             if by is not None and since is not None:
                 self._take_over(job_id, by, since)
@@ -228,6 +230,22 @@ class MemoryStore:
             for key, (job_id, outcome) in known.items()
             if self._found_at[job_id][outcome.position] >= seconds_of(since)
         }
+
+    def known(
+        self, keys: Sequence[str], *, fingerprint: str, since: str, limit: int
+    ) -> list[Outcome]:
+        """Gives how companies ended where they were paid for, the last time each."""
+        wanted, last = {*keys}, dict[str, tuple[float, Outcome]]()
+        with self._lock:
+            for job, ended in self._outcomes.items():
+                names = self._keys[job] if self._found_by[job] == fingerprint else ()
+                for place, outcome in ended.items() if names else ():
+                    key, at = names[place], self._found_at[job][place]
+                    if not outcome.reused and at >= last.get(key, (0.0,))[0]:
+                        last[key] = at, outcome
+        oldest = seconds_of(since)
+        fresh = [last[key] for key in wanted & last.keys()]
+        return [outcome for at, outcome in fresh if at >= oldest][:limit]
 
     def statuses(self, job_id: int) -> dict[int, Status]:
         """Gives which accounts have ended, and how, by position."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sdr_kit.account import Account
 from sdr_kit.accounts import Accounts, check_accounts
-from sdr_kit.batch import Job, maybe_job
+from sdr_kit.batch import Job, check_sample, maybe_job
 from sdr_kit.errors import StoreError
 from sdr_kit.request import Request, maybe_researcher
 from sdr_kit.settings import Settings
@@ -93,7 +93,9 @@ def resume(
     accounts: Accounts | None = None,
     concurrency: int | None = None,
     budget_usd: float | None = None,
+    deadline_seconds: float | None = None,
     refresh: bool = False,
+    sample: int | None = None,
     settings: Settings | None = None,
 ) -> AnyJob:
     """Goes on with a job where it stopped: all that has no result is researched.
@@ -116,7 +118,10 @@ def resume(
         concurrency: How many at once; None is as many as it began with, or as the
             settings say.
         budget_usd: What it may cost in all, with what it has cost; None is as before.
+        deadline_seconds: After so many seconds from now nothing more is started; see
+            `process`.
         refresh: Whether a job that begins reuses nothing that is stored.
+        sample: Of a job that begins, so many accounts come first; see `start`.
         settings: None reads the environment and `.env`.
 
     Raises:
@@ -152,10 +157,13 @@ def resume(
         store=where,
         settings=settings,
         budget_usd=budget_usd,
+        deadline_seconds=deadline_seconds,
         refresh=refresh,
     )
     if begins:
-        return Job(request.engine_to_begin(job_id, where, positions), request)
+        first = 0 if sample is None else check_sample(sample)
+        engine = request.engine_to_begin(job_id, where, positions, sample=first)
+        return Job(engine, request)
     if request.synthetic != job.synthetic:
         raise ValueError(
             f"job {job_id} was begun with {job.researcher}, and what is invented does "

@@ -15,7 +15,7 @@ from sdr_kit.engine import Engine
 from sdr_kit.fingerprint import fingerprint_of, terms_of
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.memory_store import MemoryStore
-from sdr_kit.settings import Settings
+from sdr_kit.settings import Settings, check_deadline
 from sdr_kit.store import AnyStore, Store, open_store
 from sdr_kit.stored_job import Beginning
 from sdr_kit.tally import Tally
@@ -38,6 +38,7 @@ class Request:
         settings: Settings | None,
         budget_usd: float | None = None,
         *,
+        deadline_seconds: float | None = None,
         refresh: bool = False,
     ) -> None:
         self.accounts = check_accounts(accounts)
@@ -45,6 +46,8 @@ class Request:
         self.settings = settings or Settings()
         self.limit = self.settings.chosen_concurrency(mode, concurrency)
         self.budget_usd = self.settings.chosen_budget(budget_usd)
+        chosen = check_deadline(deadline_seconds)
+        self.deadline_seconds = math.inf if chosen is None else chosen
         self._refresh = refresh
         self._where = store
         self.store: AnyStore
@@ -95,7 +98,12 @@ class Request:
         )
 
     def engine_to_begin(
-        self, job_id: int, store: Store, positions: Iterable[int] | None = None
+        self,
+        job_id: int,
+        store: Store,
+        positions: Iterable[int] | None = None,
+        *,
+        sample: int = 0,
     ) -> Engine:
         """Begins a job that was only stored, and gives what will run it.
 
@@ -103,6 +111,7 @@ class Request:
             job_id: The job.
             store: Where it is.
             positions: The accounts to work on; None is all.
+            sample: So many of them come first; see `engine`.
 
         Raises:
             ValueError: A position is none of the list.
@@ -111,7 +120,7 @@ class Request:
         chosen = None if positions is None else self._checked(positions)
         store.begin(job_id, self.beginning)
         self.store, self.job_id = store, job_id
-        return self._first_engine(attended=True, chosen=chosen)
+        return self._first_engine(attended=True, sample=sample, chosen=chosen)
 
     def _first_engine(
         self, *, attended: bool, sample: int = 0, chosen: Set[int] | None = None
@@ -130,6 +139,7 @@ class Request:
             job_id=self.job_id,
             attended=attended,
             sample=sample,
+            deadline_seconds=self.deadline_seconds,
             so_far=Tally(
                 total=len(self.accounts),
                 slots=self.limit,
@@ -165,6 +175,7 @@ class Request:
             limit=self.limit,
             so_far=self._stored_books(self.limit, self.budget_usd),
             sample=frozenset(),
+            deadline_seconds=self.deadline_seconds,
         )
 
     def _wanted(self, chosen: Set[int] | None) -> Set[int]:
@@ -232,6 +243,7 @@ class Request:
         limit: int,
         so_far: Tally,
         sample: Set[int],
+        deadline_seconds: float = math.inf,
     ) -> Engine:
         """Gives what will run the chosen accounts of a job that this process holds."""
         store, job_id = self.store, self.job_id
@@ -254,6 +266,7 @@ class Request:
             fence=self.fence,
             attended=True,
             sample=len(first),
+            deadline_seconds=deadline_seconds,
             so_far=so_far.reopened(
                 store.statuses(job_id).values(), store.taken_over(job_id).values()
             ),

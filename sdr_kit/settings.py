@@ -354,3 +354,18 @@ def check_budget(usd: float) -> float:
             f"budget_usd is {usd!r}; it must be an amount of US dollars above 0"
         )
     return float(usd)
+
+
+def check_deadline(seconds: float | None) -> float | None:
+    """Gives a deadline back when it is one.
+
+    Raises:
+        ValueError: It is no number of seconds above 0.
+    """
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not seconds > 0:
+        raise ValueError(
+            f"deadline_seconds is {seconds!r}; it must be a number of seconds above 0"
+        )
+    return None if math.isinf(seconds) else float(seconds)

@@ -236,6 +236,35 @@ class Store(JobStore):
         rows = self._db.read(query.group_by(schema.accounts.c.key))
         return {row.key: row.paid for row in rows}
 
+    def known(
+        self, keys: Sequence[str], *, fingerprint: str, since: str, limit: int
+    ) -> list[Outcome]:
+        """Reads how companies ended where they were paid for, the last time each.
+
+        Args:
+            keys: Of the companies.
+            fingerprint: Of the researcher.
+            since: What ended before is left out (ISO 8601, UTC).
+            limit: At most so many.
+        """
+        found = schema.results.c
+        of_ours = (found.job_id == schema.accounts.c.job_id) & (
+            found.position == schema.accounts.c.position
+        )
+        last = sa.select(found.job_id, found.position, sa.func.max(found.found_at))
+        last = last.join_from(schema.accounts, schema.results, of_ours).where(
+            schema.accounts.c.key.in_(listed(keys)),
+            found.found_by == schema.short(fingerprint),
+            found.found_at >= since,
+            found.reused_from.is_(None),
+            schema.ENDED,
+        )
+        chosen = last.group_by(schema.accounts.c.key).limit(limit).subquery().c
+        query = sa.select(schema.results).where(
+            found.job_id == chosen.job_id, found.position == chosen.position
+        )
+        return [schema.outcome_of(row) for row in self._db.read(query)]
+
     def statuses(self, job_id: int) -> dict[int, Status]:
         """Reads which accounts have ended, and how, by position."""
         table = schema.results.c

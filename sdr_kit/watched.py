@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from sdr_kit.accounts import Accounts
 from sdr_kit.batch import Run
-from sdr_kit.estimate import Estimate, maybe_estimate
+from sdr_kit.estimate import Estimate
 from sdr_kit.job_results import Asked, JobResults
 from sdr_kit.progress import Progress, RunSummary, Sample, State
 from sdr_kit.settings import Settings
@@ -123,10 +123,7 @@ class WatchedJob(JobResults):
 
     def estimate(self) -> Estimate | None:
         """Says what the accounts without a result will take; None when nobody knows."""
-        now = self.progress
-        return maybe_estimate(
-            self.results(), accounts=now.pending, concurrency=self.concurrency
-        )
+        return self._estimated(self.concurrency, self._settings)
 
     def pause(self) -> None:
         """Starts nothing more until `resume`; what runs finishes."""

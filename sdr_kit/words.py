@@ -27,9 +27,13 @@ def dollars(usd: float) -> str:
 
 
 def dollars_between(low: float, high: float) -> str:
-    """Writes a range of US dollars, both ends alike: `$38–51`; `$38` when it is one."""
-    ends = [_amount(low, high), _amount(high, high)]
-    return f"${'–'.join(dict.fromkeys(ends))}"
+    """Writes a range of US dollars, both ends alike: `$38 to $51`."""
+    return between(f"${_amount(low, high)}", f"${_amount(high, high)}")
+
+
+def between(low: str, high: str) -> str:
+    """Writes a range by its two ends: `2 h to 3 h`; one of them when they are alike."""
+    return low if low == high else f"{low} to {high}"
 
 
 def said(value: object) -> str:

@@ -191,6 +191,11 @@ def name_of(researcher: Researcher) -> str:
     return str(name or type(researcher).__name__)
 
 
+def time_scale_of(researcher: Researcher) -> float:
+    """Gives by what factor the researcher shortens all times; 1 is not at all."""
+    return float(getattr(researcher, "time_scale", 1.0))
+
+
 def notices_of(researcher: Researcher) -> tuple[str, ...]:
     """Gives what the researcher noticed about its provider, a sentence each."""
     notices = getattr(researcher, "notices", ())

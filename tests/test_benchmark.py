@@ -12,11 +12,11 @@ import pytest
 import sdr_kit
 from sdr_kit import Account, StopRun
 from sdr_kit.benchmark import (
-    Comparison,
     calls,
     measure_batches,
     throughput_table,
 )
+from sdr_kit.comparison import Comparison
 from sdr_kit.schedules import batched_seconds
 from tests.accounts import made_up
 

@@ -45,7 +45,7 @@ def typed(block: str, api: Api) -> list[str]:
 @pytest.mark.usefixtures("curl")
 def test_the_lines_work_as_printed() -> None:
     shutil.copy(ROOT / "notebooks" / "sample_accounts.csv", "accounts.csv")
-    upload, start, look, steer, listen, accounts, export, again, wrong = CURL
+    upload, start, plan, look, steer, listen, accounts, export, again, wrong = CURL
     with served() as api:
         (uploaded,) = map(json.loads, typed(upload, api))
         assert uploaded["job_id"] == 1
@@ -54,6 +54,10 @@ def test_the_lines_work_as_printed() -> None:
         (started,) = map(json.loads, typed(start, api))
         assert (started["mode"], started["concurrency"]) == ("parallel", 5)
         assert api.store.job(1).concurrency == 5
+        typed(upload, api)
+        begun, planned = map(json.loads, typed(plan, api))
+        assert begun["job_id"] == planned["job_id"] == 2
+        assert planned["accounts"] + planned["sample"] <= 32
         (state,) = map(json.loads, typed(look, api))
         assert state["state"] == "running"
         changed, _, resumed = map(json.loads, typed(steer, api))

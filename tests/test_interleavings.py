@@ -39,7 +39,7 @@ from hypothesis.stateful import (
 from sdr_kit import Settings
 from sdr_kit.account import Account, Attempt, Edit, Outcome, Research, Usage
 from sdr_kit.accounts import Accounts
-from sdr_kit.batch import _run_of
+from sdr_kit.batch import run_of
 from sdr_kit.engine import Engine
 from sdr_kit.errors import JobHeldError, Permanent, RateLimited, StopRun, Transient
 from sdr_kit.memory_store import Record
@@ -404,7 +404,7 @@ class Interleavings(RuleBasedStateMachine):
         self._finish()
         ended = self.store.statuses(self.life.job_id)
         assert ended == dict.fromkeys(range(MOST), "completed")
-        frame = _run_of(self.life.request, self.life.engine).frame
+        frame = run_of(self.life.request, self.life.engine).frame
         for place, key in enumerate(listed(MOST).keys):
             assert frame["tier"][place] == (self.edits.get(key, Edit()).tier or "B")
         self.start(MOST, 0, "this", [])

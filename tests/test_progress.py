@@ -226,11 +226,11 @@ def test_dollars_are_written_as_a_person_says_them(usd: float, written: str) -> 
 @pytest.mark.parametrize(
     ("low", "high", "written"),
     [
-        (38.2, 51, "$38–51"),
+        (38.2, 51, "$38 to $51"),
         (38, 38.3, "$38"),
-        (0, 5, "$0–5.00"),
-        (0.4, 25, "$0–25"),
-        (0.00001, 0.05, "$0.00001–0.05"),
+        (0, 5, "$0 to $5.00"),
+        (0.4, 25, "$0 to $25"),
+        (0.00001, 0.05, "$0.00001 to $0.05"),
     ],
 )
 def test_both_ends_of_a_range_are_written_alike(

@@ -25,7 +25,7 @@ PUBLIC = {
     *("Settings", "Store", "Workbench"),
     *("AccountsError", "Permanent", "RateLimited", "SdrKitError", "StopRun"),
     *("Transient", "compare", "jobs", "load_accounts", "process", "resume", "run_sync"),
-    "start",
+    *("Plan", "plan", "start"),
 }
 
 

@@ -9,6 +9,7 @@ from sdr_kit.charts.attempts import latency_figure, timeline_figure
 from sdr_kit.charts.coverage import coverage_figure
 from sdr_kit.charts.live import draw_live, live_figure, run_figure
 from sdr_kit.charts.look import as_widget
+from sdr_kit.charts.outlook import plan_figure
 from sdr_kit.charts.speed import (
     comparison_figure,
     sizes_figure,
@@ -24,6 +25,7 @@ __all__ = [
     "draw_live",
     "latency_figure",
     "live_figure",
+    "plan_figure",
     "run_figure",
     "sizes_figure",
     "speedup_figure",

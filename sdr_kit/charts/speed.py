@@ -13,6 +13,7 @@ from sdr_kit.charts.look import BLUE, LINES, RED, TEXT, named, styled
 from sdr_kit.words import counted
 
 _IDEAL, _MEASURED, _BATCHES = "ideal", "measured", "original's batches"
+_SIMULATED = "simulated"
 _NOTHING_YET = "Nothing has been compared yet"
 _AT_ONCE = "accounts at once"
 
@@ -82,11 +83,12 @@ def speedup_figure(frame: pd.DataFrame) -> go.Figure:
     )
 
 
-def comparison_figure(frame: pd.DataFrame) -> go.Figure:
+def comparison_figure(frame: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
     """Shows how much faster each concurrency was, beside the best possible.
 
     Args:
         frame: What `Comparison.frame` holds.
+        simulated: Whether it was worked out and not measured; the title says so.
 
     Returns:
         Bars: x is how many accounts ran at once, y the speedup over the sequential
@@ -96,11 +98,12 @@ def comparison_figure(frame: pd.DataFrame) -> go.Figure:
     frame = _with(
         frame, "concurrency", "accounts", "speedup", "ideal_speedup", "batches_speedup"
     )
+    ours = _SIMULATED if simulated else _MEASURED
     names = [f"{n} at once" if n > 1 else "sequential" for n in frame["concurrency"]]
     figure = go.Figure(
         [
             _bars(_IDEAL, names, frame["ideal_speedup"], LINES, TEXT),
-            _bars(_MEASURED, names, frame["speedup"], BLUE, BLUE),
+            _bars(ours, names, frame["speedup"], BLUE, BLUE),
             _bars(_BATCHES, names, frame["batches_speedup"], "rgba(0, 0, 0, 0)", RED),
         ]
     )
@@ -108,6 +111,8 @@ def comparison_figure(frame: pd.DataFrame) -> go.Figure:
     title = "One by one against parallel"
     if len(frame):
         title += f": {counted(frame['accounts'].iloc[0], 'account')}"
+    if simulated:
+        title += ", simulated from recorded calls"
     return _compared(figure, title, len(frame))
 
 

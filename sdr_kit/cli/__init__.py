@@ -37,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command()(runs.run)
+app.command()(runs.plan)
 app.command("jobs")(jobs.listed)
 app.command()(runs.resume)
 app.command()(runs.retry)

@@ -13,9 +13,10 @@ from rich.live import Live
 from rich.table import Table
 
 from sdr_kit.accounts import Accounts, load_accounts
-from sdr_kit.benchmark import Comparison, compare
+from sdr_kit.benchmark import compare
 from sdr_kit.cli.problems import as_wrong_use
 from sdr_kit.cli.screen import Screen, cell
+from sdr_kit.comparison import Comparison
 from sdr_kit.errors import SdrKitError
 from sdr_kit.export import write_whole
 from sdr_kit.research.sandbox import Sandbox

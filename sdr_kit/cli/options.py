@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated
 
@@ -36,6 +37,24 @@ def amount(text: str) -> float:
         return float(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no number") from None
+
+
+_TIME = re.compile(r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m(?:in)?)?\s*(?:(\d+)\s*s)?")
+
+
+def time_span(text: str) -> float:
+    """Reads a time like `2h`, `1h 30min` or `90s`; a number alone is seconds."""
+    written = text.strip()
+    parts = _TIME.fullmatch(written)
+    if written and parts:
+        hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+        return 3_600.0 * hours + 60 * minutes + seconds
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no time; write 2h, 90min, 1h30m or a number of seconds"
+        ) from None
 
 
 Number = Annotated[
@@ -86,6 +105,16 @@ Budget = Annotated[
         metavar="USD",
         parser=amount,
         help="What the job may cost in all, in US dollars above 0; inf is no bound.",
+    ),
+]
+Deadline = Annotated[
+    float | None,
+    typer.Option(
+        "--deadline",
+        metavar="TIME",
+        parser=time_span,
+        help="After this time nothing more is started, and the rest stays pending: "
+        "2h, 90min, 1h30m.",
     ),
 ]
 Output = Annotated[

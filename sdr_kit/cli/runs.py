@@ -1,4 +1,4 @@
-"""Commands that work through a list: `run`, `resume`, `retry`, and `watch`."""
+"""Commands that work through a list: `run`, `plan`, `resume`, `retry`, and `watch`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def run(
     ] = None,
     concurrency: options.Concurrency = None,
     budget_usd: options.Budget = None,
+    deadline: options.Deadline = None,
     refresh: Annotated[
         bool,
         typer.Option(
@@ -56,10 +57,70 @@ def run(
             mode=mode,
             concurrency=concurrency,
             budget_usd=budget_usd,
+            deadline_seconds=deadline,
             refresh=refresh,
             database=database,
         ),
         work.Delivery(path=output, merged=merged, invented=invented),
+        json=json,
+    )
+
+
+def plan(
+    accounts: Annotated[
+        str,
+        typer.Argument(
+            metavar="ACCOUNTS", help="The list: a CSV, or an Excel workbook."
+        ),
+    ],
+    *,
+    sample: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            parser=options.whole_number_from(1, 10_000),
+            help="How many accounts, spread over the list; more make it more certain.",
+        ),
+    ] = 10,
+    researcher: options.ResearcherName = "sandbox",
+    brief: options.BriefNames = None,
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            "--deadline",
+            metavar="TIME",
+            parser=options.time_span,
+            help="In what time the list is to be done, the sample too: 2h, 90min.",
+        ),
+    ] = None,
+    budget_usd: options.Budget = None,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh", help="Ask again what is stored and fresh (REUSE_DAYS)."
+        ),
+    ] = False,
+    database: options.Database = None,
+    json: options.Json = False,
+) -> int:
+    """Research a sample of a list, and say what the others will take.
+
+    Time, cost and failures at each concurrency, as ranges. The sample is the beginning
+    of a job: what it finds is kept, and `sdr-kit resume` goes on with the others.
+    """
+    from sdr_kit.cli import foresee, work
+
+    return foresee.plan(
+        accounts,
+        work.Wanted(
+            researcher=researcher,
+            briefs=brief,
+            budget_usd=budget_usd,
+            deadline_seconds=deadline,
+            refresh=refresh,
+            database=database,
+        ),
+        sample=sample,
         json=json,
     )
 
@@ -71,6 +132,7 @@ def resume(
     brief: options.BriefNames = None,
     concurrency: options.Concurrency = None,
     budget_usd: options.Budget = None,
+    deadline: options.Deadline = None,
     accounts: options.AccountsList = None,
     database: options.Database = None,
     output: options.Output = None,
@@ -92,6 +154,7 @@ def resume(
             briefs=brief,
             concurrency=concurrency,
             budget_usd=budget_usd,
+            deadline_seconds=deadline,
             accounts=accounts,
             database=database,
         ),

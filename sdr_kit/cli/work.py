@@ -21,7 +21,7 @@ from sdr_kit.forecast import fresh, maybe_forecast
 from sdr_kit.job_results import JobResults
 from sdr_kit.recovery import AnyJob, open_job
 from sdr_kit.recovery import resume as resume_job
-from sdr_kit.settings import Settings
+from sdr_kit.settings import Settings, check_deadline
 from sdr_kit.store import Store
 from sdr_kit.worker import Researcher, name_of
 
@@ -36,6 +36,7 @@ class Wanted:
         mode: `"parallel"` or `"sequential"`.
         concurrency: How many at once.
         budget_usd: What the job may cost in all.
+        deadline_seconds: After which nothing more is started.
         refresh: Whether to ask again what is stored and fresh.
         accounts: The path of the list, of a job that is taken up again.
         database: The URL of the database.
@@ -46,6 +47,7 @@ class Wanted:
     mode: str | None = None
     concurrency: int | None = None
     budget_usd: float | None = None
+    deadline_seconds: float | None = None
     refresh: bool = False
     accounts: str | None = None
     database: str | None = None
@@ -89,6 +91,7 @@ def run(source: str, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
     with as_wrong_use():
         limit = settings.chosen_concurrency(wanted.mode, wanted.concurrency)
         budget_usd = settings.chosen_budget(wanted.budget_usd)
+        check_deadline(wanted.deadline_seconds)
     asked = wanted.researcher or "sandbox"
     researcher = named.researcher_for(settings, asked, wanted.briefs)
     accounts = load_accounts(source)
@@ -106,6 +109,7 @@ def run(source: str, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
             store=store,
             settings=settings,
             budget_usd=budget_usd,
+            deadline_seconds=wanted.deadline_seconds,
             refresh=wanted.refresh,
         )
 
@@ -185,6 +189,7 @@ def _take_up(
             accounts=accounts,
             concurrency=wanted.concurrency,
             budget_usd=wanted.budget_usd,
+            deadline_seconds=wanted.deadline_seconds,
             settings=settings,
         )
 

@@ -28,8 +28,10 @@ from sdr_kit.server.models import (
     Format,
     Health,
     JobPage,
+    JobPlan,
     JobState,
     JobSummary,
+    Sampling,
     Sort,
     Start,
     Started,
@@ -160,6 +162,36 @@ def start(request: Request, body: Start) -> Started:
         pending=now.pending,
         reused=now.reused,
     )
+
+
+@api.post("/plan", status_code=202, responses=document.problems(404, 409))
+def plan(request: Request, response: Response, body: Sampling) -> JobPlan:
+    """Begins a job with a sample; answers at once, before its plan is known.
+
+    The plan is at the address in `Location`. When the sample is done the job pauses and
+    asks: resume it to go on, cancel it to leave the others pending.
+    """
+    office = _office(request)
+    office.sample(**body.chosen)
+    response.headers["Location"] = f"/api/jobs/{body.job_id}/plan"
+    return JobPlan(**office.plan(body.job_id))
+
+
+@api.get("/jobs/{job_id}/plan", responses=document.problems(404))
+def planned(
+    request: Request,
+    job_id: JobId,
+    deadline_seconds: Annotated[
+        float | None,
+        Query(gt=0, le=MAX_ID, description="When the others must be done, from now."),
+    ] = None,
+) -> JobPlan:
+    """Says what the accounts without a result will take, at each concurrency.
+
+    Nothing is researched for it. Without `rows` nobody has been answered yet.
+    """
+    office = _office(request)
+    return JobPlan(**office.plan(job_id, deadline_seconds=deadline_seconds))
 
 
 @api.get("/jobs")

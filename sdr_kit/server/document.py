@@ -94,9 +94,10 @@ def _add_choices(schemas: dict[str, Any], office: Office) -> None:
     for name in ("Start", "Change", "Again"):
         concurrency = schemas[name]["properties"]["concurrency"]
         concurrency["maximum"] = top
-    start = schemas["Start"]["properties"]
-    start["researcher"]["enum"] = office.researchers
-    start["brief"]["enum"] = list(BRIEFS_BY_NAME)
+    for name in ("Start", "Sampling"):
+        start = schemas[name]["properties"]
+        start["researcher"]["enum"] = office.researchers
+        start["brief"]["enum"] = list(BRIEFS_BY_NAME)
     for schema in schemas.values():
         for field in schema.get("properties", {}).values():
             if field.get("default", ...) is None:  # it is left out, not null

@@ -39,6 +39,7 @@ Format = Literal["csv", "xlsx", "jsonl", "html"]
 UNSET: Any = None  # no choice was sent
 MAX_ID = 2**53 - 1  # the largest that all readers of JSON take exactly
 MAX_POSITIONS = 100_000
+MAX_SAMPLE = 1_000
 
 
 def _whole(value: Any) -> Any:
@@ -52,6 +53,10 @@ Place = Annotated[int, Field(ge=0, le=MAX_ID, strict=True), BeforeValidator(_who
 Concurrency = Annotated[
     Any, BeforeValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 1})
 ]
+SampleSize = Annotated[
+    int, Field(ge=1, le=MAX_SAMPLE, strict=True), BeforeValidator(_whole)
+]
+Deadline = Annotated[float, Field(gt=0, le=MAX_ID, allow_inf_nan=False, strict=True)]
 Budget = Annotated[
     float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False, strict=True)
 ]
@@ -90,6 +95,29 @@ class Start(Body):
     budget_usd: Budget = Field(
         default=UNSET, description="What the job may cost in all, in US dollars."
     )
+    deadline_seconds: Deadline = Field(
+        default=UNSET, description="After so many seconds nothing more is started."
+    )
+    refresh: StrictBool = Field(
+        default=False, description="Whether to reuse nothing that is stored."
+    )
+
+
+class Sampling(Body):
+    """Which job is begun with a sample, and who is asked."""
+
+    job_id: JobNumber = Field(
+        validation_alias=AliasChoices("job_id", "jobId"),
+        description="What the upload gave. `jobId` is understood as well.",
+    )
+    sample: SampleSize = Field(
+        default=10, description="How many accounts, spread over the list, come first."
+    )
+    researcher: StrictStr = Field(default="sandbox", description="Who is asked.")
+    brief: StrictStr = Field(default="general", description="What is asked.")
+    budget_usd: Budget = Field(
+        default=UNSET, description="What the job may cost in all, in US dollars."
+    )
     refresh: StrictBool = Field(
         default=False, description="Whether to reuse nothing that is stored."
     )
@@ -119,6 +147,50 @@ class Again(Body):
     concurrency: Concurrency = Field(
         default=UNSET, description="How many accounts at once."
     )
+
+
+class PlanRow(BaseModel):
+    """What the others take at one concurrency; ranges hold in 80 of 100 cases."""
+
+    concurrency: int
+    mode: Literal["sequential", "parallel", "auto"]
+    seconds_low: float
+    seconds: float = Field(description="By the clock: half of the cases are below it.")
+    seconds_high: float
+    cost_low_usd: float | None = Field(description="null: nobody says what it costs.")
+    cost_usd: float | None
+    cost_high_usd: float | None
+    failed_low: float = Field(description="Accounts that are given up.")
+    failed: float
+    failed_high: float
+    deadline_likelihood: float | None = Field(
+        description="Share of the cases in which the deadline is met, 0 to 1."
+    )
+    budget_likelihood: float | None = Field(
+        description="Share of the cases in which the budget holds, 0 to 1."
+    )
+    sentence: str
+
+
+class JobPlan(BaseModel):
+    """What the accounts of a job that have no result will take."""
+
+    job_id: int
+    ready: bool = Field(
+        description="Whether nothing is at work that would make it more certain."
+    )
+    state: State
+    reason: str | None = Field(description="What the job asks, or why it ended early.")
+    accounts: int = Field(description="How many have no result.")
+    sample: int = Field(description="From how many it is drawn; 0: none is known yet.")
+    rows: list[PlanRow] = Field(description="One a concurrency; none without a sample.")
+    concurrency: int | None = Field(
+        description="The lowest that meets the deadline; null: none, or no deadline."
+    )
+    starts_per_minute: float | None = Field(
+        description="How many calls a minute the provider takes, where it says so."
+    )
+    notes: list[str] = Field(description="What else is to be known.")
 
 
 class Started(BaseModel):

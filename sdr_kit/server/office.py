@@ -20,6 +20,8 @@ import pandas as pd
 from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.batch import Job, maybe_job
 from sdr_kit.errors import AccountsError
+from sdr_kit.estimate import SAMPLE
+from sdr_kit.planned import Plan
 from sdr_kit.progress import Progress
 from sdr_kit.recovery import AnyJob, job_row, open_job, resume
 from sdr_kit.research.ready_made import (
@@ -125,7 +127,8 @@ class Office:
             researcher: By name; None is who began it, else the sandbox.
             brief: By name; None is as it was begun with, else `general`.
             refresh: Whether to reuse nothing that is stored.
-            options: `concurrency` and `budget_usd`, where they are chosen.
+            options: `concurrency`, `budget_usd` and `deadline_seconds`, where they are
+                chosen.
 
         Raises:
             NoJobError: There is no such job.
@@ -148,8 +151,55 @@ class Office:
             who,
             concurrency=limit,
             budget_usd=options.get("budget_usd"),
+            deadline_seconds=options.get("deadline_seconds"),
             refresh=refresh,
         )
+
+    def sample(
+        self,
+        job_id: int,
+        *,
+        sample: int = SAMPLE,
+        researcher: str = SANDBOX,
+        brief: str = GENERAL,
+        budget_usd: float | None = None,
+        refresh: bool = False,
+    ) -> Job:
+        """Begins a job that was added with a sample, after which it asks.
+
+        Raises:
+            NoJobError: There is no such job.
+            JobHeldError: Somebody works on it.
+            Problem: A value is not allowed, or the job has been begun.
+        """
+        if self.store.job(job_id).state != "ready":
+            raise Problem(
+                409, f"job {job_id} has been begun; its plan is there without a sample"
+            )
+        return self._go_on(
+            job_id,
+            self._researcher(researcher, brief),
+            sample=sample,
+            budget_usd=budget_usd,
+            refresh=refresh,
+        )
+
+    def plan(
+        self, job_id: int, *, deadline_seconds: float | None = None
+    ) -> dict[str, Any]:
+        """Says what the accounts of a job without a result will take.
+
+        Raises:
+            NoJobError: There is no such job.
+        """
+        job = self.job(job_id)
+        now = job.progress
+        plan = job.plan(
+            deadline_seconds=deadline_seconds,
+            budget_usd=now.budget_usd,
+            settings=self.settings,
+        )
+        return _plan_of(job_id, now, plan)
 
     def retry(
         self, job_id: int, *, positions: list[int] | None = None, **options: Any
@@ -412,6 +462,35 @@ def _unless_ended() -> Iterator[None]:
 def _one_of(names: Iterable[str]) -> str:
     """Says which names are allowed."""
     return f"one of {', '.join(map(repr, names))}"
+
+
+def _plan_of(job_id: int, now: Progress, plan: Plan | None) -> dict[str, Any]:
+    """Puts together what `JobPlan` says."""
+    told = {
+        "job_id": job_id,
+        "ready": now.state == "paused" or (now.ended and now.state != "ready"),
+        "state": now.state,
+        "reason": now.reason,
+    }
+    if plan is None:
+        return told | {
+            "accounts": now.pending,
+            "sample": 0,
+            "rows": [],
+            "concurrency": None,
+            "starts_per_minute": None,
+            "notes": [],
+        }
+    frame = plan.frame.astype(object).where(plan.frame.notna(), None)
+    rows = zip(frame.to_dict(orient="records"), plan.estimates, strict=True)
+    return told | {
+        "accounts": plan.accounts,
+        "sample": plan.sample,
+        "rows": [{**row, "sentence": str(each)} for row, each in rows],
+        "concurrency": plan.concurrency,
+        "starts_per_minute": plan.starts_per_minute,
+        "notes": [*plan.verdicts, *plan.notes],
+    }
 
 
 def _state(stored: StoredJob, now: Progress) -> dict[str, Any]:

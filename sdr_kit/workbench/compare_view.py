@@ -9,8 +9,9 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from sdr_kit.accounts import Accounts
-from sdr_kit.benchmark import CONCURRENCIES, SAMPLE, Comparison, calls
+from sdr_kit.benchmark import SAMPLE, calls
 from sdr_kit.charts import as_widget, speedup_figure, throughput_figure
+from sdr_kit.comparison import CONCURRENCIES, Comparison
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.desk import Desk
 from sdr_kit.workbench.parts import (

@@ -17,7 +17,7 @@ import pandas as pd
 from sdr_kit.account import Attempt, Edit, Outcome
 from sdr_kit.accounts import Accounts, load_accounts
 from sdr_kit.batch import Job, start
-from sdr_kit.benchmark import Comparison
+from sdr_kit.comparison import Comparison
 from sdr_kit.deliver import table_file
 from sdr_kit.estimate import Estimate
 from sdr_kit.export import file_name

@@ -225,7 +225,8 @@ def before_comparing(calls: int, estimate: Estimate | None) -> str:
     """Says what a comparison will cost, and asks."""
     cost = ""
     if estimate is not None and estimate.cost_usd is not None:
-        cost = f", about {dollars_between(*estimate.cost_usd)}"
+        usd = estimate.cost_usd
+        cost = f", {dollars_between(usd.low, usd.high)}"
     return question(
         f"This makes {counted(calls, 'paid call')} at least{cost}, and keeps none of "
         "the answers. Go ahead?"

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from sdr_kit.accounts import Accounts
-from sdr_kit.benchmark import Comparison, compare
+from sdr_kit.benchmark import compare
+from sdr_kit.comparison import Comparison
 from sdr_kit.settings import Settings
 from sdr_kit.worker import Researcher
 

@@ -79,7 +79,7 @@ def sample_first(panel: Panel) -> None:
         seconds=30,
         what="the question after the sample",
     )
-    assert re.search(r"\d+ accounts, about \$0\.\d\d–0\.\d\d, about", panel.says)
+    assert re.search(r"\d+ accounts at \d+: .*\$0\.\d\d to \$0\.\d\d, ", panel.says)
     assert "it ignores the JSON schema" in panel.says
 
 
