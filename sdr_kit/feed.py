@@ -46,6 +46,13 @@ class Feed:
                 )
                 self.put_back(work, due=now)
 
+    def begin(self, now: float) -> None:
+        """Sets since when all of them could start: the run has begun only now."""
+        self._began = now
+        for _, _, work in self._retries:
+            work.ready_at = now
+        self._retries = [(now, order, work) for _, order, work in self._retries]
+
     def extend(self, accounts: Sequence[Account]) -> None:
         """Takes more untouched accounts, behind those it has."""
         self._untouched = itertools.chain(self._untouched, accounts)
