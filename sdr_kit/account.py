@@ -25,6 +25,7 @@ from sdr_kit.plain import (
     plain,
     plain_columns,
 )
+from sdr_kit.quick import quickly_made
 
 Status = Literal["completed", "failed"]
 ErrorKind = Literal["rate_limited", "transient", "permanent", "stop"]
@@ -43,6 +44,7 @@ _WEB_ADDRESS = re.compile(r"(?i)https?://[^\s<>\"\\\x00-\x20/?#][^\s<>\"\\\x00-\
 _FLAT = frozenset({str, int, float, bool, type(None), list})  # quicker than isinstance
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
     """One company to research.
@@ -102,6 +104,7 @@ class Evidence:
         object.__setattr__(self, "at", _in_utc(self.at))
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """What one or several calls of a provider took. Two can be added.
@@ -171,6 +174,7 @@ class RateLimits:
         return self != RateLimits()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Research:
     """What a researcher found out about one account.
@@ -269,6 +273,7 @@ class Research:
         )
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
     """One call of the researcher for one account.
@@ -301,6 +306,7 @@ class Attempt:
     request_id: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """How one account ended.
