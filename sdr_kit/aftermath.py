@@ -37,7 +37,12 @@ class Aftermath:
         self._ending = ending
 
     def leave(
-        self, work: Work, result: Research | Verdict | None, cut: Verdict | None
+        self,
+        work: Work,
+        result: Research | Verdict | None,
+        cut: Verdict | None,
+        *,
+        ended: float,
     ) -> None:
         """Gives the slot back and sees to what follows.
 
@@ -45,29 +50,33 @@ class Aftermath:
             work: The account.
             result: What came of it; None is a cancelled call.
             cut: What is known of a call that was cancelled.
+            ended: When the call ended, on the run's clock.
         """
         course = self._course
-        now = course.now()
+        gate = course.gate
         verdict = result if isinstance(result, Verdict) else None
         outcome: AttemptOutcome = "completed" if verdict is None else verdict.kind
         record = work.attempted(
             "cancelled" if result is None else outcome,
             result or cut,
             began=course.began,
-            ended=now,
+            ended=ended,
         )
         work.task = None
         del course.at_work[record.position]
         course.tally.attempted(record)
-        self._tell_gate(work, record, verdict, now)
-        self._writer.put(record, self._maybe_outcome(work, result, now))
-        if course.gate.answered_at == now:
+        if verdict is None:
+            gate.end(work.ticket, record.outcome, now=ended, seconds=record.seconds)
+        else:
+            self._tell_gate(work, record, verdict, ended)
+        self._writer.put(record, self._maybe_outcome(work, result, ended))
+        if gate.answered_at == ended and course.feed.any_parked:
             self._ending.give_up_parked()
         if verdict is not None:
             self._after_failure(record.position, verdict)
 
     def _tell_gate(
-        self, work: Work, record: Attempt, verdict: Verdict | None, now: float
+        self, work: Work, record: Attempt, verdict: Verdict, now: float
     ) -> None:
         gate = self._course.gate
         was_in_outage = gate.in_outage
@@ -76,8 +85,8 @@ class Aftermath:
             record.outcome,
             now=now,
             seconds=record.seconds,
-            retry_after=None if verdict is None else verdict.retry_after,
-            message="" if verdict is None else verdict.message,
+            retry_after=verdict.retry_after,
+            message=verdict.message,
             about=work.account.company_name,
         )
         if gate.in_outage and not was_in_outage:

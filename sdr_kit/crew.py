@@ -84,7 +84,10 @@ class Crew:
         """Starts a worker for every account that may start now."""
         if self._tasks is None:
             return
-        while self._may_add() and (work := self._maybe_take()) is not None:
+        while self._may_add():
+            work = self._maybe_take(self._course.now())
+            if work is None:
+                return
             name = f"account {work.account.position}"
             worker = self._tasks.create_task(self._work(work), name=name)
             self._course.workers[worker] = work
@@ -113,15 +116,14 @@ class Crew:
         gate = self._course.gate
         return gate.in_flight + self._breathing < gate.limit
 
-    def _maybe_take(self) -> Work | None:
+    def _maybe_take(self, now: float) -> Work | None:
         """Takes a slot and an account; if there is none, sees to being woken."""
         if self._writer.full:
             self._starved = True
             return None
         course = self._course
-        now = course.now()
         wait = course.gate.wait(now)
-        if wait == 0 and not self._has_money():
+        if wait == 0 and course.tally.budget.bounded and not self._has_money():
             return None
         if wait == 0:
             work = course.feed.maybe_next(now)
@@ -147,7 +149,7 @@ class Crew:
         work.found = self._found_before.pop(position, work.found)
 
     def _has_money(self) -> bool:
-        """Whether the budget has room for one more, if there is one.
+        """Whether the budget has room for one more.
 
         When it has none although nothing is under way, the run ends.
         """
@@ -173,14 +175,18 @@ class Crew:
     async def _work(self, work: Work) -> None:
         """Works on one account after another for as long as the gate lets it."""
         worker = cast("asyncio.Task[None]", asyncio.current_task())
-        self._course.workers[worker] = None
+        course = self._course
+        course.workers[worker] = None
         following: Work | None = work
+        now = course.now()
         while following is not None:
-            following.task = worker
-            await self._attempt(following)
-            await self._breathe()
-            following = self._maybe_take()
-            if following is not None:
+            following.task, following.started = worker, now
+            now = await self._attempt(following)
+            if now - self._breathed > BREATH_SECONDS:
+                await self._breathe()
+                now = course.now()
+            following = self._maybe_take(now)
+            if following is not None and self._may_add():
                 self.pump()  # after a hold, one answer lets more than one go
 
     def _gone(self, worker: asyncio.Task[None]) -> None:
@@ -191,8 +197,8 @@ class Crew:
             course.gate.end(work.ticket, "cancelled", now=course.now())
         self._ending.settle()
 
-    async def _attempt(self, work: Work) -> None:
-        work.started = self._course.now()
+    async def _attempt(self, work: Work) -> float:
+        """Calls the researcher once; gives when that ended, on the run's clock."""
         result: Research | Verdict | None = None
         cut: Verdict | None = None
         try:
@@ -208,15 +214,15 @@ class Crew:
         finally:
             if work.cuts:
                 result = self._watch.judged(work, result or cut)
-            self._aftermath.leave(work, result, cut)
+            ended = self._course.now()
+            self._aftermath.leave(work, result, cut, ended=ended)
         if result is None:
             raise asyncio.CancelledError
+        return ended
 
     async def _breathe(self) -> None:
-        """Now and then lets others run, in case the researcher never does."""
+        """Lets others run, in case the researcher never does."""
         before = self._breathed
-        if self._course.now() - before <= BREATH_SECONDS:
-            return
         self._breathing += 1
         try:
             await asyncio.sleep(0)

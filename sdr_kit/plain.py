@@ -16,11 +16,15 @@ from typing import Any
 
 NESTED_LEVELS = 3  # of a nested answer that become columns: a.b.c.d
 NESTED_COLUMNS = 100  # an answer that is a dictionary of things must not widen a table
+_TEXT = frozenset({str})
+_LONG = 2**64
 PANDAS_BLANKS = ("NAType", "NaTType")  # by name: pandas need not be imported here
 
 
 def named_columns(answer: Mapping[Any, Any]) -> dict[str, Any]:
     """Gives the answer with names that are text, all of them different."""
+    if type(answer) is dict and _TEXT.issuperset(map(type, answer)):
+        return dict(answer)
     columns = {str(name): value for name, value in answer.items()}
     if len(columns) == len(answer):
         return columns
@@ -69,7 +73,8 @@ def plain_columns(fields: Mapping[str, object]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name, value in fields.items():
         try:
-            columns[plain(str(name))] = plain(value)
+            ours = type(name) is str and name.isascii()
+            columns[name if ours else plain(str(name))] = plain(value)
         except RecursionError:
             raise ValueError(
                 f"column {name!r}: it contains itself, or is nested too deeply"
@@ -85,14 +90,16 @@ def plain(value: Any) -> Any:
     Raises:
         ValueError: A whole number with more digits than Python writes.
     """
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if value is None or kind is bool:
         return value
     if isinstance(value, str):
-        ours = type(value) is str and value.isascii()
+        ours = kind is str and value.isascii()
         # Half an emoji, from an answer that was cut, can be neither stored nor shown.
         return value if ours else value.encode("utf-8", "replace").decode()
-    if type(value) is int:
-        str(value)  # as JSON will: raises when there are thousands of digits
+    if kind is int:
+        if not -_LONG < value < _LONG:
+            str(value)  # as JSON will: raises when there are thousands of digits
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
