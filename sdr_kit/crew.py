@@ -118,7 +118,7 @@ class Crew:
 
     def _maybe_take(self, now: float) -> Work | None:
         """Takes a slot and an account; if there is none, sees to being woken."""
-        if self._writer.full:
+        if self._writer.full(now):
             self._starved = True
             return None
         course = self._course

@@ -8,6 +8,7 @@ ends with the process is written at once.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self, TypeVar
 
@@ -20,11 +21,15 @@ from sdr_kit.memory_store import Record
 from sdr_kit.store import AnyStore
 from sdr_kit.words import counted
 
-# So many outcomes may be on their way to the disk before no more accounts are begun. A
-# crash can repeat at most this and the limit; as a rule it is what comes in during one
-# commit. A commit takes as long for 500 as for 100 (three syncs of the disk), so this
-# is what sets how fast accounts that are answered at once can be stored.
+# So many outcomes may be on their way to the disk before no more accounts are begun; as
+# a rule it is what comes in during one commit. That takes as long for 500 as for 100
+# (three syncs of the disk), so this is what sets how fast accounts that are answered at
+# once can be stored. A crash can repeat at most this and the limit.
 UNCOMMITTED = 1_000
+# And so many when the disk does not answer: a commit has lasted longer than that. Then
+# what has been paid for may be lost.
+UNCOMMITTED_WHEN_STUCK = 200
+STUCK_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -62,6 +67,7 @@ class Writer:
         self._work = asyncio.Event()
         self._stopping = False
         self._broken = False
+        self._writing_since = math.inf  # on the loop's clock; infinity when it does not
         self._record: Record
         self._close: Callable[[], None]
 
@@ -93,10 +99,16 @@ class Writer:
         results = f"the results of {counted(self.uncommitted, 'account')}"
         return f". Not stored are {results}, which stay pending"
 
-    @property
-    def full(self) -> bool:
-        """Whether so much is uncommitted that no more should be begun."""
-        return self.uncommitted >= UNCOMMITTED
+    def full(self, now: float) -> bool:
+        """Whether so much is uncommitted that no more should be begun.
+
+        Args:
+            now: Seconds on the clock of the running loop.
+        """
+        if self.uncommitted < UNCOMMITTED_WHEN_STUCK:
+            return False
+        stuck = now - self._writing_since > STUCK_SECONDS
+        return stuck or self.uncommitted >= UNCOMMITTED
 
     def put(self, attempt: Attempt | None, outcome: Outcome | None) -> None:
         """Takes an attempt, and the account's outcome when that is known."""
@@ -134,6 +146,7 @@ class Writer:
         while (self._attempts or self._outcomes) and not self._broken:
             attempts, outcomes = self._take()
             loop = asyncio.get_running_loop()
+            self._writing_since = loop.time()
             writing = loop.run_in_executor(None, self._record, attempts, outcomes)
             cancelled = await _maybe_cancelled_until_done(writing)
             try:
@@ -141,6 +154,7 @@ class Writer:
             except BaseException:
                 self._broken = True
                 raise
+            self._writing_since = math.inf
             self._committed(attempts, outcomes)
             if cancelled is not None:
                 raise cancelled
