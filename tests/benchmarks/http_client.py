@@ -23,7 +23,7 @@ from sdr_kit.research.http import open_client
 DELAY_SECONDS = 0.05
 AT_ONCE = 100
 REQUESTS = 4000
-ROUNDS = 7
+ROUNDS = 5
 QUESTION = {"model": "m", "input": "x" * 1000}
 ANSWER = json.dumps({"output": "y" * 2000}).encode()
 
