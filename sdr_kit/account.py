@@ -260,6 +260,7 @@ class Research:
         columns = named_columns(answer)
         tier = priority = cost = None
         if not _SPECIAL.isdisjoint(columns):
+            columns = dict(columns)  # what they are taken out of is not the caller's
             tier = _maybe_special(columns, "tier")
             priority = _maybe_special(columns, "priority_score")
             cost = _maybe_special(columns, "cost_usd")

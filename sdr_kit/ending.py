@@ -55,7 +55,7 @@ class Ending:
         if course.workers:
             return
         if course.feed.empty and not course.gate.closed:
-            self.give_up_parked()  # a store in memory has them at once, and comes here
+            self.give_up_parked()
         if course.gate.closed:
             self._done.set()
         elif course.feed.empty and self._sample.others:

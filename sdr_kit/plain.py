@@ -22,9 +22,12 @@ PANDAS_BLANKS = ("NAType", "NaTType")  # by name: pandas need not be imported he
 
 
 def named_columns(answer: Mapping[Any, Any]) -> dict[str, Any]:
-    """Gives the answer with names that are text, all of them different."""
+    """Gives the answer with names that are text, all of them different.
+
+    It is the same when that is so already.
+    """
     if type(answer) is dict and _TEXT.issuperset(map(type, answer)):
-        return dict(answer)
+        return answer
     columns = {str(name): value for name, value in answer.items()}
     if len(columns) == len(answer):
         return columns
@@ -72,9 +75,11 @@ def plain_columns(fields: Mapping[str, object]) -> dict[str, Any]:
     """Gives the columns with values that JSON can hold; an error names its column."""
     columns: dict[str, Any] = {}
     for name, value in fields.items():
+        if type(name) is str and name.isascii() and _is_plain(value):
+            columns[name] = value
+            continue
         try:
-            ours = type(name) is str and name.isascii()
-            columns[name if ours else plain(str(name))] = plain(value)
+            columns[plain(str(name))] = plain(value)
         except RecursionError:
             raise ValueError(
                 f"column {name!r}: it contains itself, or is nested too deeply"
@@ -82,6 +87,15 @@ def plain_columns(fields: Mapping[str, object]) -> dict[str, Any]:
         except Exception as error:
             raise ValueError(f"column {name!r}: {error}") from error
     return columns
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is seen at a glance to be what `plain` would make of it."""
+    if type(value) is str:
+        return value.isascii()
+    if type(value) is int:
+        return -_LONG < value < _LONG
+    return value is None or type(value) is bool
 
 
 def plain(value: Any) -> Any:

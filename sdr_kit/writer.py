@@ -2,7 +2,7 @@
 
 While one transaction is on its way to the disk the next records queue up, so the
 slower the disk the larger the groups, and accounts need not wait for it. A store that
-ends with the process is written at once.
+ends with the process takes all that have ended in one turn of the loop.
 """
 
 from __future__ import annotations
@@ -112,18 +112,13 @@ class Writer:
 
     def put(self, attempt: Attempt | None, outcome: Outcome | None) -> None:
         """Takes an attempt, and the account's outcome when that is known."""
-        if not self._store.durable:
-            attempts = () if attempt is None else (attempt,)
-            outcomes = () if outcome is None else (outcome,)
-            self._record(attempts, outcomes)
-            self._on_commit(attempts, outcomes)
-            return
         if attempt is not None:
             self._attempts.append(attempt)
         if outcome is not None:
             self._outcomes.append(outcome)
             self.uncommitted += 1
-        self._work.set()
+        if not self._work.is_set():
+            self._work.set()
 
     def stop(self) -> None:
         """Lets `run` end when everything is written."""
@@ -145,12 +140,8 @@ class Writer:
         """Commits all that wait."""
         while (self._attempts or self._outcomes) and not self._broken:
             attempts, outcomes = self._take()
-            loop = asyncio.get_running_loop()
-            self._writing_since = loop.time()
-            writing = loop.run_in_executor(None, self._record, attempts, outcomes)
-            cancelled = await _maybe_cancelled_until_done(writing)
             try:
-                writing.result()
+                cancelled = await self._write(attempts, outcomes)
             except BaseException:
                 self._broken = True
                 raise
@@ -158,6 +149,20 @@ class Writer:
             self._committed(attempts, outcomes)
             if cancelled is not None:
                 raise cancelled
+
+    async def _write(
+        self, attempts: Sequence[Attempt], outcomes: Sequence[Outcome]
+    ) -> asyncio.CancelledError | None:
+        """Writes a group; gives the cancellation that came meanwhile."""
+        if not self._store.durable:
+            self._record(attempts, outcomes)
+            return None
+        loop = asyncio.get_running_loop()
+        self._writing_since = loop.time()
+        writing = loop.run_in_executor(None, self._record, attempts, outcomes)
+        cancelled = await _maybe_cancelled_until_done(writing)
+        writing.result()
+        return cancelled
 
     async def end_job(self, **how: Any) -> tuple[int, Collection[float | None]]:
         """Notes how the job ended; see `Store.end_job`.
