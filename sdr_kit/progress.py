@@ -156,7 +156,9 @@ class RunSummary:
             f"{self.failed:,} failed, in {duration(self.seconds)} "
             f"({self.accounts_per_minute:,.0f} a minute"
         )
-        text += f", {self.speedup:.1f}× one by one)" if self.speedup > 1.05 else ")"
+        if self.completed and self.speedup > 1.05:
+            text += f", {self.speedup:.1f}× as fast as one by one"
+        text += ")"
         if self.cost_usd:
             text += f", for {dollars(self.cost_usd)}"
         if self.reused:

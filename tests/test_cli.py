@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -66,9 +69,23 @@ def test_a_list_is_run_and_written(typed: Any) -> None:
     assert "5 accounts ready of 5 rows read from list.csv" in said.out
     assert "Sandbox, asked: general; 5 at once; kept in" in said.out
     assert "5 of 5 accounts completed, 0 failed" in said.out
+    assert "Write the results with" not in said.out
     frame = pd.read_excel("out.xlsx", engine="calamine")
     assert list(frame["status"]) == ["completed"] * 5
     assert "\x1b" not in said.out + said.err
+
+
+def test_what_to_type_next_is_on_the_same_database(typed: Any) -> None:
+    named = ("--database", "sqlite:///my other.db")
+    said = typed("run", "list.csv", *named)
+    *_, last = said.out.splitlines()
+    _, _, command = last.partition("Write the results with: sdr-kit ")
+    written = typed(*shlex.split(command))
+    assert written.code == 0, written.err
+    assert len(pd.read_excel("results.xlsx", engine="calamine")) == 5
+    Store("sqlite:///my other.db").reopen(1, [0], again=True)
+    watched = typed("watch", "1", *named)
+    assert "sdr-kit resume 1 --database 'sqlite:///my other.db'" in watched.out
 
 
 def test_json_is_one_document_and_the_rest_is_elsewhere(typed: Any) -> None:
@@ -88,12 +105,15 @@ def test_json_is_one_document_and_the_rest_is_elsewhere(typed: Any) -> None:
     [
         (["run", "nothing.csv"], "there is no such file"),
         (["run", "list.csv", "--concurrency", "11"], "a whole number from 1 to 10"),
-        (["run", "list.csv", "--concurrency", "many"], "--concurrency"),
+        (["run", "list.csv", "--concurrency", "0"], "a whole number from 1 to 10"),
+        (["run", "list.csv", "--concurrency", "many"], "'many' is no whole number"),
+        (["run", "list.csv", "--concurrency", "5.5"], "'5.5' is no whole number"),
         (["run", "list.csv", "--mode", "fast"], "must be 'sequential' or 'parallel'"),
         (["run", "list.csv", "--researcher", "me"], "there is no researcher 'me'"),
         (["run", "list.csv", "--researcher", "openai"], "set OPENAI_API_KEY"),
         (["run", "list.csv", "--brief", "no.toml"], "no.toml"),
         (["run", "list.csv", "--budget-usd", "0"], "above 0"),
+        (["run", "list.csv", "--budget-usd", "ten"], "'ten' is no number"),
         (["run", "list.csv", "--output", "out.pdf"], "must end in .csv"),
         (["run", "list.csv", "--output", "no/out.csv"], "there is no folder no"),
         (["run", "list.csv", "--database", "nonsense"], "nonsense"),
@@ -104,8 +124,11 @@ def test_json_is_one_document_and_the_rest_is_elsewhere(typed: Any) -> None:
         (["pause", "7"], "there is no job 7"),
         (["set", "7"], "--concurrency or --budget-usd"),
         (["export", "7", "out.csv"], "there is no job 7"),
-        (["resume", "x"], "'ID'"),
-        (["serve", "--port", "70000"], "65535"),
+        (["resume", "x"], "'ID': 'x' is no whole number"),
+        (["serve", "--port", "70000"], "a whole number from 0 to 65,535"),
+        (["lab", "--port", "http"], "'http' is no whole number"),
+        (["bench", "--accounts", "0"], "a whole number from 1 to 10,000"),
+        (["bench", "--time-scale", "fast"], "'fast' is no number"),
         (["bench", "--concurrency", "1,x"], "write numbers with commas"),
         (["bench", "--picture", "x.gif"], ".html or .png"),
         (["fly"], "fly"),
@@ -249,6 +272,67 @@ def test_help_is_there_at_once(typed: Any) -> None:
     )
     assert done.stdout.strip() == "[]"
     assert typed("--version").out.startswith("sdr-kit 0.")
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_when_nobody_reads_what_it_says() -> None:
+    """As with `sdr-kit run list.csv --output out.csv | head -1`."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [COMMAND, "run", "list.csv", "--output", "out.csv"],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(theirs)
+    assert done.returncode == 0, done.stderr
+    assert len(Path("out.csv").read_text().splitlines()) == 6
+    assert "Traceback" not in done.stderr
+
+
+STOPPED = """
+import signal, sys, sdr_kit.cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.addaudithook(
+    lambda event, _: event == "sqlite3.connect" and signal.raise_signal(signal.SIGINT)
+)
+sdr_kit.cli.main()
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_there_is_a_run_ends_with_1() -> None:
+    """Here when the database is opened."""
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [sys.executable, "-c", STOPPED, "jobs"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (1, "sdr-kit: stopped\n")
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_how_the_server_ends() -> None:
+    running = subprocess.Popen(  # noqa: S603 (our own command)
+        [COMMAND, "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background, a child would ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert running.stdout is not None
+    _, url, *_ = re.split(r"(http://\S+)/api", running.stdout.readline())
+    health = f"{url}/api/health"
+    assert httpx.get(health, timeout=30).status_code == 200  # it hears signals now
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+    assert (running.returncode, err) == (0, "")
 
 
 def many() -> None:

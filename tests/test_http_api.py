@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -17,12 +18,14 @@ import pytest
 
 import sdr_kit
 from sdr_kit import Account, Research
+from sdr_kit.export import EXCEL_COLUMNS
 from sdr_kit.lease import Holder, this_process
 from sdr_kit.recovery import open_job
 from sdr_kit.store import Store
 from tests.accounts import made_up
 from tests.serving import DATABASE, Api, served
 
+JSON = {"Content-Type": "application/json"}
 MANY = b"company_name\n" + b"".join(b"Company %d\n" % n for n in range(400))
 
 
@@ -183,6 +186,40 @@ def test_what_is_no_json_is_refused(api: Api) -> None:
         answer = api.http.post("/process/start", content=body)
         assert answer.status_code in (400, 422)
         assert answer.headers["content-type"] == "application/problem+json"
+    answer = api.http.post("/process/start", content=b'{"job_id": 1,}', headers=JSON)
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "body"
+    assert "JSON; at character 13" in error["allowed"]
+
+
+def test_a_body_of_another_kind_is_told_which_is_meant(api: Api) -> None:
+    for headers in ({}, {"Content-Type": "application/x-www-form-urlencoded"}):
+        answer = api.http.post(
+            "/process/start", content=b'{"job_id": 1}', headers=headers
+        )
+        assert answer.status_code == 422
+        assert "Content-Type: application/json" in answer.json()["detail"]
+    without_a_file: list[dict[str, Any]] = [
+        {"data": {"file": "accounts.csv"}},
+        {"files": {"list": ("x.csv", b"company_name\nAcme\n")}},
+        {},
+    ]
+    for sent in without_a_file:
+        answer = api.http.post("/jobs", **sent)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "file"
+        assert "-F file=@accounts.csv" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("field", ["mode", "concurrency", "speed"])
+def test_a_value_that_is_nested_deeply_is_a_wrong_value(api: Api, field: str) -> None:
+    nested = b"[" * 900 + b"]" * 900
+    body = b'{"job_id": %d, "%s": %s}' % (api.upload(), field.encode(), nested)
+    answer = api.http.post("/process/start", content=body, headers=JSON)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["value"]) == (field, None)
+    assert "recursion" not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -249,6 +286,23 @@ def test_a_job_that_another_process_holds_is_watched_and_steered(api: Api) -> No
     assert api.http.patch(f"/jobs/{job_id}", json={"concurrency": 8}).status_code == 200
     wanted = {name: value for name, (_, value) in api.store.wanted(job_id).items()}
     assert wanted == {"state": "paused", "limit": 8}
+
+
+def test_a_job_that_ends_while_it_is_steered_is_a_conflict(api: Api) -> None:
+    job_id = held_elsewhere(api)
+    with (
+        closing(sqlite3.connect("api.db", isolation_level=None)) as file,
+        ThreadPoolExecutor() as threads,
+    ):
+        file.execute("BEGIN IMMEDIATE")  # others may look, and write after it
+        paused = threads.submit(api.http.post, f"/jobs/{job_id}/pause")
+        file.execute("UPDATE jobs SET holder = NULL")
+        with pytest.raises(TimeoutError):
+            paused.result(1)
+        file.execute("COMMIT")
+        answer = paused.result(10)
+    assert answer.status_code == 409
+    assert f"nobody works on job {job_id}" in answer.json()["detail"]
 
 
 def test_a_job_is_steered_while_it_runs(api: Api) -> None:
@@ -387,6 +441,7 @@ def test_accounts_are_filtered_sorted_and_paged(api: Api) -> None:
     assert pages(api, job_id, priority_min=min(scores) + 1) != everybody
     assert [each["position"] for each in pages(api, job_id, text="COMPANY 3")] == [3]
     assert pages(api, job_id, status="failed") == []
+    assert pages(api, job_id, status="failed", text="3", sort="company_name") == []
     assert pages(api, job_id, offset=6, limit=5) == everybody[6:]
     backwards = pages(api, job_id, descending=True)
     assert backwards == everybody[::-1]
@@ -457,6 +512,19 @@ def test_results_are_exported_in_every_format(api: Api) -> None:
     refused = export(merged=True, format="html")
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "merged"
+
+
+@pytest.mark.soak
+def test_a_table_that_is_more_than_a_sheet_is_no_workbook(api: Api) -> None:
+    columns = ["company_name", *(f"c{number}" for number in range(EXCEL_COLUMNS - 2))]
+    job_id = api.upload(
+        f"{','.join(columns)}\nAcme{',1' * (len(columns) - 1)}\n".encode()
+    )
+    answer = api.http.get(f"/jobs/{job_id}/export", params={"format": "xlsx"})
+    assert answer.status_code == 422
+    assert "Export it as CSV" in answer.json()["detail"]
+    assert answer.json()["errors"][0]["field"] == "format"
+    assert api.http.get(f"/jobs/{job_id}/export").status_code == 200
 
 
 def test_what_a_sandbox_made_up_is_left_out_of_files(api: Api) -> None:

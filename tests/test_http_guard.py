@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ import pytest
 
 from sdr_kit import SdrKitError, Settings
 from sdr_kit.server import serve
+from sdr_kit.server.office import Office
 from sdr_kit.store import Store
 from tests.serving import DATABASE, LIST, TOKEN, Api, served
 from tests.test_http_api import MANY
@@ -87,8 +91,33 @@ def test_a_list_that_is_too_long_or_too_large_is_refused() -> None:
         large = b"company_name\n" + b"a" * 70_000
         answer = api.http.post("/jobs", files={"file": ("x.csv", large)})
         assert answer.status_code == 413
-        assert "larger than" in answer.json()["detail"]
+        assert "larger than 60,000 bytes (API_MAX_UPLOAD_MB)" in answer.json()["detail"]
         api.upload(b"company_name\n" + b"Acme" * 10_000 + b"\n")
+
+
+def test_lists_that_wait_their_turn_keep_nobody_else_waiting() -> None:
+    more_than_threads = 50
+    with served() as api, ThreadPoolExecutor(more_than_threads) as threads:
+        api.upload()
+        with closing(sqlite3.connect("api.db", isolation_level=None)) as file:
+            file.execute("BEGIN IMMEDIATE")  # none can be stored before it ends
+            lists = [threads.submit(api.upload) for _ in range(more_than_threads)]
+            with pytest.raises(TimeoutError):
+                lists[-1].result(1)
+            assert api.http.get("/jobs", timeout=5).json()["total"] == 1
+            assert api.http.get("/jobs/1/export", timeout=5).status_code == 200
+            file.execute("COMMIT")
+        assert sorted(each.result(30) for each in lists) == list(range(2, 52))
+
+
+def test_an_upload_may_write_its_kind_as_it_likes() -> None:
+    kind = {"Content-Type": "Multipart/Form-Data; boundary=x"}
+    with served() as api:
+        many = b"company_name\n" + b"".join(b"Company %d\n" % n for n in range(90_000))
+        assert len(many) > 1_000_000
+        body = HEAD + many + b"\r\n--x--\r\n"
+        answer = api.http.post("/jobs", content=body, headers=kind)
+        assert answer.status_code == 201
 
 
 HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
@@ -170,6 +199,14 @@ def test_a_server_that_ends_gives_its_accounts_back(told: signal.Signals) -> Non
     assert past.completed + past.failed < 400
 
 
+def test_a_job_that_begins_while_the_server_ends_is_cancelled_too() -> None:
+    office = Office(Store(DATABASE), Settings(database_url=DATABASE))
+    job_id, _ = office.add(io.BytesIO(MANY), "list.csv")
+    office.close()
+    office.start(job_id).wait(20)
+    assert office.state(job_id)["state"] == "cancelled"
+
+
 def test_a_token_that_was_set_is_not_told() -> None:
     with process(API_TOKEN=TOKEN) as (running, url, token):
         assert token is None
@@ -224,11 +261,14 @@ def test_a_port_that_is_taken_is_said() -> None:
             )
 
 
+@pytest.mark.parametrize("bug", [ZeroDivisionError, RuntimeError])
 def test_a_bug_is_one_problem_and_one_line_of_the_log(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    bug: type[Exception],
 ) -> None:
     def broken(_store: Store) -> Any:
-        raise ZeroDivisionError("secret")
+        raise bug("secret")
 
     with served() as api:
         monkeypatch.setattr(Store, "jobs", broken)

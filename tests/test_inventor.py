@@ -54,3 +54,14 @@ def test_the_same_account_gets_the_same_answer() -> None:
     schema = {"properties": {"summary": {}, "count": {"type": "integer"}}}
     assert invented(schema, ACME, 1) == invented(schema, ACME, 1)
     assert invented(schema, ACME, 1) != invented(schema, ACME, 2)
+
+
+def test_a_sentence_is_said_once() -> None:
+    reasons = {"type": "array", "items": {"type": "string"}}
+    schema = {"properties": {"tier_reasons": reasons, "priority_reasons": reasons}}
+    for seed in range(20):
+        answer = invented(schema, ACME, seed)
+        for said in answer.values():
+            assert len(said) == len(set(said)) == 1
+    two = {"type": "array", "minItems": 2, "items": {"const": "x"}}
+    assert invented(two, ACME, 1) == ["x", "x"]  # where the schema wants it

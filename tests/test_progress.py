@@ -63,10 +63,12 @@ def test_a_run_has_ended_or_goes_on(state: State) -> None:
 def test_a_summary_says_what_a_run_came_to() -> None:
     assert str(SUMMARY) == (
         "1,200 of 1,234 accounts completed, 34 failed, in 13 min "
-        "(98 a minute, 4.9× one by one), for $1.50"
+        "(98 a minute, 4.9× as fast as one by one), for $1.50"
     )
     noticed = replace(SUMMARY, cost_usd=0.0, notices=("It ignores the schema",))
-    assert str(noticed).endswith("4.9× one by one). It ignores the schema")
+    assert str(noticed).endswith("4.9× as fast as one by one). It ignores the schema")
+    none = replace(SUMMARY, completed=0, accounts_per_minute=0.0, cost_usd=0.0)
+    assert str(none).endswith("(0 a minute)")  # nothing was fast
     stopped = replace(SUMMARY, stopped="The key <sk> is wrong.")
     assert str(stopped).endswith(". Stopped early: The key <sk> is wrong.")
     assert "The key &lt;sk&gt; is wrong." in stopped._repr_html_()

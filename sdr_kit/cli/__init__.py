@@ -23,6 +23,7 @@ from sdr_kit.cli.problems import FAILED, WRONG_USE, visible
 from sdr_kit.errors import SdrKitError
 
 NAME = "sdr-kit"
+INTERRUPTED = 130  # what Typer makes of Ctrl-C; other versions let it through
 # The root of what Typer says of wrong use; it has moved from one version to the next.
 _Refused: Any = next(
     each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException"
@@ -89,9 +90,11 @@ def _code(arguments: Sequence[str]) -> int:
         return _say(str(problem), WRONG_USE)
     except (KeyboardInterrupt, typer.Abort):
         return _say("stopped", FAILED)
-    except BrokenPipeError:  # `sdr-kit jobs | head`
+    except BrokenPipeError:  # `sdr-kit jobs --json | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    if code == INTERRUPTED:
+        return _say("stopped", FAILED)
     return code if isinstance(code, int) else 0
 
 

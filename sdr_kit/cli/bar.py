@@ -49,7 +49,8 @@ class LiveBar:
 
     def __init__(self, screen: Screen, job_id: int) -> None:
         self._job_id = job_id
-        self._live = Live(console=screen.errors, auto_refresh=False, transient=True)
+        self._console = screen.errors
+        self._live = self._fresh()
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -69,7 +70,13 @@ class LiveBar:
         try:
             yield
         finally:
+            # One that is started again would wipe the lines written meanwhile: it takes
+            # them for those that it drew before.
+            self._live = self._fresh()
             self._live.start()
+
+    def _fresh(self) -> Live:
+        return Live(console=self._console, auto_refresh=False, transient=True)
 
     def _drawn(self, now: Progress) -> RenderableType:
         grid = Table.grid(padding=(0, 1))
@@ -77,10 +84,18 @@ class LiveBar:
             total=max(now.total, 1), completed=now.done, width=BAR_COLUMNS
         )
         grid.add_row(Text(f"Job {self._job_id}"), bar, Text(counts(now)))
-        parts: list[RenderableType] = [grid, Padding(Text(pace(now)), (0, 0, 0, 2))]
+        parts: list[RenderableType] = [grid, _below(Text(pace(now)))]
         if said := standing(now):
-            parts.append(Padding(Text(said, "yellow"), (0, 0, 0, 2)))
+            parts.append(_below(Text(said, "yellow")))
         return Group(*parts)
+
+
+def _below(text: Text) -> Padding:
+    """Indents a line; not filled up to the edge, where a typed ^C would begin another.
+
+    Then the bar would be a line longer than is known here, and one of it would stay.
+    """
+    return Padding(text, (0, 0, 0, 2), expand=False)
 
 
 class Log:

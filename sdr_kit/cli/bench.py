@@ -28,7 +28,9 @@ def bench(
     accounts: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, max=10_000, help="How many, 1 to 10,000 (60)."
+            metavar="N",
+            parser=options.whole_number_from(1, 10_000),
+            help="How many, 1 to 10,000 (60).",
         ),
     ] = None,
     concurrency: Annotated[
@@ -43,6 +45,7 @@ def bench(
         float | None,
         typer.Option(
             metavar="X",
+            parser=options.amount,
             help="By how much the sandbox's times (0.6 s an account) are shrunk or "
             "stretched, 0.05 to 10 (0.5).",
         ),

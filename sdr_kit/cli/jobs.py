@@ -27,7 +27,10 @@ def pause(job: options.Number, *, database: options.Database = None) -> None:
 
 
 def cancel(job: options.Number, *, database: options.Database = None) -> None:
-    """End a job that another process runs: accounts in flight return to pending."""
+    """End a job that another process runs.
+
+    Accounts in flight return to pending; `sdr-kit resume` goes on with them.
+    """
     from sdr_kit.cli import steer
 
     steer.cancel(job, database)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sdr_kit.cli import options
 from sdr_kit.errors import SdrKitError
 
 PACKAGE = Path(__file__).parents[1]
@@ -40,7 +41,9 @@ def lab(
     port: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=0, max=65535, help="JupyterLab's port, 0 to 65535."
+            metavar="N",
+            parser=options.whole_number_from(0, 65_535),
+            help="JupyterLab's port, 0 to 65535.",
         ),
     ] = None,
 ) -> int:

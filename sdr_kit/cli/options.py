@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+
+def whole_number(text: str) -> int:
+    """Reads a whole number; its range is checked by who knows it."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no whole number") from None
+
+
+def whole_number_from(low: int, high: int) -> Callable[[str], int]:
+    """Gives what reads a whole number of a range."""
+
+    def read(text: str) -> int:
+        number = whole_number(text)
+        if not low <= number <= high:
+            raise typer.BadParameter(
+                f"{number} must be a whole number from {low:,} to {high:,}"
+            )
+        return number
+
+    return read
+
+
+def amount(text: str) -> float:
+    """Reads a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number") from None
+
+
 Number = Annotated[
-    int, typer.Argument(metavar="ID", help="The job's number; `sdr-kit jobs` has them.")
+    int,
+    typer.Argument(
+        metavar="ID",
+        parser=whole_number,
+        help="The job's number; `sdr-kit jobs` has them.",
+    ),
 ]
 Database = Annotated[
     str | None,
@@ -37,7 +74,9 @@ BriefNames = Annotated[
 Concurrency = Annotated[
     int | None,
     typer.Option(
-        metavar="N", help="How many accounts at once, 1 to MAX_CONCURRENCY (10)."
+        metavar="N",
+        parser=whole_number,
+        help="How many accounts at once, 1 to MAX_CONCURRENCY (10).",
     ),
 ]
 Budget = Annotated[
@@ -45,6 +84,7 @@ Budget = Annotated[
     typer.Option(
         "--budget-usd",
         metavar="USD",
+        parser=amount,
         help="What the job may cost in all, in US dollars above 0; inf is no bound.",
     ),
 ]

@@ -1,7 +1,8 @@
 """Where the command line writes: what people read, and what scripts read.
 
 With `--json` the standard output has one document and nothing else, and what people
-read goes to the standard error. The bar and questions are always there.
+read goes to the standard error. The bar and questions are always there. Whoever listens
+may leave (`sdr-kit run list.csv | head -1`) without ending a run.
 """
 
 from __future__ import annotations
@@ -65,8 +66,18 @@ def cell(text: object, style: str = "") -> Text:
     return Text(visible(text), style)
 
 
+class _Patient(Console):
+    """A console that goes on when nobody reads it any more; Rich's ends the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Sends what is still said nowhere."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    console = _Patient(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_COLUMNS
     return console

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -27,8 +28,7 @@ def serve(
         int | None,
         typer.Option(
             metavar="N",
-            min=0,
-            max=65535,
+            parser=options.whole_number_from(0, 65_535),
             help="Which port, 0 to 65535; else API_PORT (8765). 0: any that is free.",
         ),
     ] = None,
@@ -55,10 +55,11 @@ def serve(
         screen.say(f"The HTTP API is at {url}/api; its jobs are in {store}")
         screen.say("Token: as API_TOKEN says" if token is None else f"Token: {token}")
 
-    server.serve(
-        store,
-        settings,
-        host=settings.api_host if host is None else host,
-        port=settings.api_port if port is None else port,
-        announce=announce,
-    )
+    with contextlib.suppress(KeyboardInterrupt):  # raised again when all has ended
+        server.serve(
+            store,
+            settings,
+            host=settings.api_host if host is None else host,
+            port=settings.api_port if port is None else port,
+            announce=announce,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -69,8 +70,19 @@ def tell_cost(
         screen.say("What it will cost is not known yet; --budget-usd is a bound")
 
 
+def to_type(*words: object, database: str | None) -> str:
+    """Writes what to type next, on the database that was named this time."""
+    named = [] if database is None else ["--database", database]
+    return shlex.join(["sdr-kit", *map(str, words), *named])
+
+
 def tell_end(
-    screen: Screen, job: JobResults, summary: RunSummary, causes: Sequence[Cause]
+    screen: Screen,
+    job: JobResults,
+    summary: RunSummary,
+    causes: Sequence[Cause],
+    *,
+    database: str | None,
 ) -> None:
     """Says what a run has come to, why accounts failed, and how to go on."""
     screen.say(f"Job {job.id}: {summary}")
@@ -80,9 +92,17 @@ def tell_end(
     if (more := len(causes) - CAUSES_SHOWN) > 0:
         screen.say(f"  and {counted(more, 'other cause')}")
     if summary.pending:
-        screen.say(f"Go on with: sdr-kit resume {job.id}")
+        screen.say(f"Go on with: {to_type('resume', job.id, database=database)}")
     elif summary.failed:
-        screen.say(f"Try the failed ones again with: sdr-kit retry {job.id}")
+        again = to_type("retry", job.id, database=database)
+        screen.say(f"Try the failed ones again with: {again}")
+
+
+def tell_export(screen: Screen, job: JobResults, *, database: str | None) -> None:
+    """Says how the results are had as a file."""
+    invented = ["--invented"] if job.asked.synthetic else []
+    export = to_type("export", job.id, "results.xlsx", *invented, database=database)
+    screen.say(f"Write the results with: {export}")
 
 
 def causes_of(job: JobResults) -> list[Cause]:

@@ -109,7 +109,9 @@ def run(source: str, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
             refresh=wanted.refresh,
         )
 
-    return _work(begin, screen, delivery, store, accounts=accounts.books)
+    return _work(
+        begin, screen, delivery, store, wanted.database, accounts=accounts.books
+    )
 
 
 def resume(job_id: int, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
@@ -145,8 +147,9 @@ def watch(job_id: int, *, database: str | None, json: bool) -> int:
     with Interrupts() as interrupts:
         ending = look_on(job, screen, interrupts)
     if ending.left:
-        screen.say(f"Job {job_id} goes on; look again with: sdr-kit watch {job_id}")
-    return _tell(job, ending, screen, None, store)
+        again = telling.to_type("watch", job_id, database=database)
+        screen.say(f"Job {job_id} goes on; look again with: {again}")
+    return _tell(job, ending, screen, None, store, database)
 
 
 def _take_up(
@@ -185,7 +188,7 @@ def _take_up(
             settings=settings,
         )
 
-    return _work(take_up, screen, delivery, store)
+    return _work(take_up, screen, delivery, store, wanted.database)
 
 
 def _work(
@@ -193,6 +196,7 @@ def _work(
     screen: Screen,
     delivery: Delivery,
     store: Store,
+    database: str | None,
     **more: object,
 ) -> int:
     """Begins what is to be done, follows it, and gives the exit code."""
@@ -205,19 +209,20 @@ def _work(
             job.cancel()  # or the process would wait for it, and nobody would know
             raise
         if isinstance(job, Job) and not ending.left:
-            _raise_crash(job)
-    code = _tell(job, ending, screen, delivery, store, **more)
+            _raise_crash(job, database)
+    code = _tell(job, ending, screen, delivery, store, database, **more)
     if ending.left:
         _leave()
     return code
 
 
-def _raise_crash(job: Job) -> None:
+def _raise_crash(job: Job, database: str | None) -> None:
     """Raises what ended the run; the first words say how to go on."""
     try:
         job.wait()
     except SdrKitError as error:
-        raise SdrKitError(f"{error} Go on with: sdr-kit resume {job.id}") from error
+        again = telling.to_type("resume", job.id, database=database)
+        raise SdrKitError(f"{error} Go on with: {again}") from error
 
 
 def _tell(
@@ -226,13 +231,16 @@ def _tell(
     screen: Screen,
     delivery: Delivery | None,
     store: Store,
+    database: str | None,
     **more: object,
 ) -> int:
     now = job.progress
     summary = telling.asked(job.summary, ending.question)
     causes = telling.causes_of(job)
-    telling.tell_end(screen, job, summary, causes)
+    telling.tell_end(screen, job, summary, causes, database=database)
     output = delivery.deliver(job, screen) if delivery and not ending.left else None
+    if output is None and summary.completed and now.ended:
+        telling.tell_export(screen, job, database=database)
     document = telling.document_of(
         job,
         now=now,

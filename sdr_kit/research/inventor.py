@@ -134,6 +134,9 @@ class _Inventor:
             items = list(
                 {str(table(item).get("trigger")): item for item in items}.values()
             )
+        elif all(isinstance(item, str) for item in items):  # a sentence is said once
+            said = list(dict.fromkeys(items))
+            items = said if len(said) >= least else items
         return items
 
     def _number(self, schema: dict[str, Any], name: str, kind: str) -> float:

@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
 
+import anyio
 import anyio.to_thread
 import pandas as pd
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
 from sdr_kit.accounts import Accounts
+from sdr_kit.deliver import check_merged
 from sdr_kit.export import objects
 from sdr_kit.results import evidence_frame
 from sdr_kit.server import document
@@ -82,6 +84,10 @@ def create_app(store: Store, settings: Settings, *, token: str) -> FastAPI:
         redoc_url=None,
     )
     app.state.office = office
+    # One list at a time, and one file: they take memory. Who waits for that holds no
+    # thread that other requests need.
+    app.state.reading = anyio.CapacityLimiter(1)
+    app.state.writing = anyio.CapacityLimiter(1)
     app.include_router(api)
     handle_problems(app)
     document.complete(app, office)
@@ -104,14 +110,19 @@ async def health() -> Health:
 
 
 @api.post("/jobs", status_code=201)
-def upload(request: Request, response: Response, file: UploadFile) -> Uploaded:
+async def upload(request: Request, response: Response, file: UploadFile) -> Uploaded:
     """Takes a list, a CSV or a workbook, and keeps it as a job that is to be begun.
 
     Says what became of each row. Nothing is researched yet.
     """
-    job_id, accounts = _office(request).add(file.file, file.filename or "upload")
-    response.headers["Location"] = f"/api/jobs/{job_id}"
-    return _report(job_id, accounts)
+    office = _office(request)
+
+    def add() -> Uploaded:
+        return _report(*office.add(file.file, file.filename or "upload"))
+
+    uploaded = await anyio.to_thread.run_sync(add, limiter=request.app.state.reading)
+    response.headers["Location"] = f"/api/jobs/{uploaded.job_id}"
+    return uploaded
 
 
 def _report(job_id: int, accounts: Accounts) -> Uploaded:
@@ -301,7 +312,7 @@ async def stream(request: Request, job_id: JobId) -> StreamingResponse:
         },
     },
 )
-def export(
+async def export(
     request: Request,
     job_id: JobId,
     format: Format = "csv",  # noqa: A002 (a parameter of the address)
@@ -313,14 +324,25 @@ def export(
     `merged` is the list's own table with the results behind (csv and xlsx). What a
     sandbox has made up is left blank unless it is asked for (`invented`).
     """
-    job = _office(request).job(job_id)
+    office, kind = _office(request), f".{format}"
     try:
-        contents = job.contents(f".{format}", merged=merged, invented=invented)
+        check_merged(kind, merged=merged)
     except ValueError as error:
         raise wrong("merged", merged, "false, or the format csv or xlsx") from error
+
+    def contents() -> bytes:
+        return office.job(job_id).contents(kind, merged=merged, invented=invented)
+
+    try:
+        file = await anyio.to_thread.run_sync(
+            contents, limiter=request.app.state.writing
+        )
+    except ValueError as error:  # it is more than a sheet holds
+        fields = {"field": "format", "value": format, "allowed": "csv or jsonl"}
+        raise Problem(422, str(error), [fields]) from error
     name = f"job-{job_id}.{format}"
     return Response(
-        contents,
+        file,
         media_type=MEDIA_TYPES[format],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

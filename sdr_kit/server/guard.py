@@ -49,11 +49,13 @@ class Guard:
             )
             await refused(scope, receive, send)
             return
-        upload = headers.get(b"content-type", b"").startswith(b"multipart/form-data")
+        kind = headers.get(b"content-type", b"").lower()  # as its readers take it
+        upload = kind.startswith(b"multipart/form-data")
         most = self._upload_bytes + FRAME_BYTES if upload else JSON_BYTES
+        bound = " (API_MAX_UPLOAD_MB)" if upload else ""
         large = answer(
             413,
-            f"the request is larger than {most:,} bytes",
+            f"the request is larger than {most:,} bytes{bound}",
             headers={"Connection": "close"},  # or the rest would be read all the same
         )
         length = headers.get(b"content-length", b"0")

@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 import pandas as pd
@@ -63,7 +63,6 @@ class Office:
         self._begun: dict[int, Job] = {}
         self._opened: OrderedDict[int, AnyJob] = OrderedDict()
         self._told: dict[int, tuple[float, dict[str, Any]]] = {}
-        self._loading = threading.Lock()  # one list at a time: it takes memory
         self._lock = threading.Lock()
 
     @property
@@ -84,30 +83,29 @@ class Office:
             AccountsError: It cannot be read.
             Problem: It is too long.
         """
-        with self._loading:
-            contents = file.read()
-            most = self.settings.api_max_rows
-            if contents.count(b"\n") > LINES_PER_ROW * most:
-                raise Problem(413, f"{name} has more than {most:,} rows (API_MAX_ROWS)")
-            named = io.BytesIO(contents)
-            named.name = name
-            accounts = load_accounts(named)
-            if accounts.rows_read > most:
-                raise Problem(
-                    413,
-                    f"{name} has {accounts.rows_read:,} rows; {most:,} are the most "
-                    "(API_MAX_ROWS)",
-                )
-            if not len(accounts):
-                raise AccountsError(f"{name} has no account that can be researched")
-            job_id = self.store.create_job(
-                tuple(accounts),
-                None,
-                keys=accounts.keys,
-                source=accounts.source,
-                layout=accounts.others,
+        contents = file.read()
+        most = self.settings.api_max_rows
+        if contents.count(b"\n") > LINES_PER_ROW * most:
+            raise Problem(413, f"{name} has more than {most:,} rows (API_MAX_ROWS)")
+        named = io.BytesIO(contents)
+        named.name = name
+        accounts = load_accounts(named)
+        if accounts.rows_read > most:
+            raise Problem(
+                413,
+                f"{name} has {accounts.rows_read:,} rows; {most:,} are the most "
+                "(API_MAX_ROWS)",
             )
-            return job_id, accounts
+        if not len(accounts):
+            raise AccountsError(f"{name} has no account that can be researched")
+        job_id = self.store.create_job(
+            tuple(accounts),
+            None,
+            keys=accounts.keys,
+            source=accounts.source,
+            layout=accounts.others,
+        )
+        return job_id, accounts
 
     def start(
         self,
@@ -190,13 +188,15 @@ class Office:
             Problem: Nobody works on it.
         """
         job = self._at_work(job_id)
-        job.pause()
+        with _unless_ended():
+            job.pause()
         self._settle(job, lambda now: now.state == "paused")
 
     def cancel(self, job_id: int) -> None:
         """Cancels a job, whoever works on it; raises as `pause`."""
         job = self._at_work(job_id)
-        job.cancel()
+        with _unless_ended():
+            job.cancel()
         self._settle(job, lambda now: now.ended)
 
     def resume(self, job_id: int) -> None:
@@ -208,7 +208,8 @@ class Office:
         """
         job = self.job(job_id)
         if not job.progress.ended:
-            job.resume()
+            with _unless_ended():
+                job.resume()
             self._settle(job, lambda now: now.state != "paused")
             return
         stored = self.store.job(job_id)
@@ -226,8 +227,9 @@ class Office:
         if "concurrency" in chosen:
             self._check_concurrency(chosen["concurrency"])
         job = self._at_work(job_id)
-        for name, value in chosen.items():
-            setattr(job, name, value)
+        with _unless_ended():
+            for name, value in chosen.items():
+                setattr(job, name, value)
         limit = chosen.get("concurrency")
         self._settle(job, lambda now: limit in (None, now.limit))
 
@@ -393,7 +395,18 @@ class Office:
             working = self._begun.items()
             self._begun = {k: each for k, each in working if not each.progress.ended}
             self._begun[job_id] = job
+        if self.leaving.is_set():  # the others may have been cancelled by now
+            job.cancel()
         return job
+
+
+@contextlib.contextmanager
+def _unless_ended() -> Iterator[None]:
+    """Has a job that ends between the look and the deed answered as one that has."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise Problem(409, str(error)) from error
 
 
 def _one_of(names: Iterable[str]) -> str:
@@ -420,6 +433,7 @@ def _state(stored: StoredJob, now: Progress) -> dict[str, Any]:
     }
 
 
-def _with_text(frame: pd.DataFrame, text: str) -> list[bool]:
+def _with_text(frame: pd.DataFrame, text: str) -> pd.Series[bool]:
     rows = frame.astype(object).where(frame.notna(), "").itertuples(index=False)
-    return [text in "\n".join(map(str, row)).casefold() for row in rows]
+    found = [text in "\n".join(map(str, row)).casefold() for row in rows]
+    return pd.Series(found, index=frame.index, dtype=bool)  # a list may name columns

@@ -28,6 +28,11 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 VALUE_CHARACTERS = 200  # of a wrong value that is said again
+# Said better than by the library, which tells its own classes.
+ALLOWED = {
+    ("body",): "a JSON object, sent with the header Content-Type: application/json",
+    ("body", "file"): "a file, in a form; with curl: -F file=@accounts.csv",
+}
 
 
 class Problem(Exception):
@@ -52,10 +57,10 @@ def wrong(field: str, value: object, allowed: str) -> Problem:
     """Says which value of a field is not allowed, and what is."""
     shown = _shown(value)
     hidden = shown is None and value is not None
-    said = "" if hidden else f" is {json.dumps(shown, ensure_ascii=False)};"
+    said = "" if hidden else f" is {json.dumps(shown, ensure_ascii=False)}; it"
     return Problem(
         422,
-        f"{field}{said} it must be {allowed}",
+        f"{field}{said} must be {allowed}",
         [{"field": field, "value": shown, "allowed": allowed}],
     )
 
@@ -83,7 +88,6 @@ def handle_problems(app: FastAPI) -> None:
     statuses: dict[type[Exception], int] = {
         NoJobError: 404,
         JobHeldError: 409,
-        RuntimeError: 409,  # the job has just ended
         AccountsError: 422,
         StoreError: 503,
         SdrKitError: 422,
@@ -128,16 +132,21 @@ def _on(request: Request) -> set[str]:
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 (registered for it)
-    errors = [
-        {
-            "field": ".".join(map(str, each["loc"][1:])) or str(each["loc"][0]),
-            "value": _shown(each.get("input")),
-            "allowed": str(each["msg"]),
-        }
-        for each in error.errors()
-    ]
+    errors = [_field_problem(each) for each in error.errors()]
     said = "; ".join(f"{each['field']}: {each['allowed']}" for each in errors)
     return answer(422, said, errors)
+
+
+def _field_problem(error: Mapping[str, Any]) -> dict[str, Any]:
+    place = error["loc"]
+    if error["type"] == "json_invalid":  # its place is a character
+        said = f"JSON; at character {place[1]}: {error['ctx']['error']}"
+        return {"field": "body", "value": None, "allowed": said}
+    return {
+        "field": ".".join(map(str, place[1:])) or str(place[0]),
+        "value": _shown(error.get("input")),
+        "allowed": ALLOWED.get(place) or str(error["msg"]),
+    }
 
 
 def _bug(request: Request, error: Exception) -> JSONResponse:
@@ -146,9 +155,9 @@ def _bug(request: Request, error: Exception) -> JSONResponse:
 
 
 def _shown(value: object) -> Any:
-    """Gives a wrong value as JSON may say it again; None when it is long."""
+    """Gives a wrong value as JSON may say it again; None when it is long or deep."""
     try:
         said = plain(value)
-    except ValueError:
+        return said if len(repr(said)) <= VALUE_CHARACTERS else None
+    except (ValueError, RecursionError):
         return None
-    return said if len(repr(said)) <= VALUE_CHARACTERS else None
