@@ -25,6 +25,7 @@ from sdr_kit.plain import (
     plain,
     plain_columns,
 )
+from sdr_kit.quick import quickly_made
 
 Status = Literal["completed", "failed"]
 ErrorKind = Literal["rate_limited", "transient", "permanent", "stop"]
@@ -43,6 +44,7 @@ _WEB_ADDRESS = re.compile(r"(?i)https?://[^\s<>\"\\\x00-\x20/?#][^\s<>\"\\\x00-\
 _FLAT = frozenset({str, int, float, bool, type(None), list})  # quicker than isinstance
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
     """One company to research.
@@ -102,6 +104,7 @@ class Evidence:
         object.__setattr__(self, "at", _in_utc(self.at))
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """What one or several calls of a provider took. Two can be added.
@@ -176,6 +179,7 @@ class RateLimits:
         return self != RateLimits()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Research:
     """What a researcher found out about one account.
@@ -261,6 +265,7 @@ class Research:
         columns = named_columns(answer)
         tier = priority = cost = None
         if not _SPECIAL.isdisjoint(columns):
+            columns = dict(columns)  # what they are taken out of is not the caller's
             tier = _maybe_special(columns, "tier")
             priority = _maybe_special(columns, "priority_score")
             cost = _maybe_special(columns, "cost_usd")
@@ -274,6 +279,7 @@ class Research:
         )
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
     """One call of the researcher for one account.
@@ -306,6 +312,7 @@ class Attempt:
     request_id: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """How one account ended.

@@ -24,8 +24,8 @@ from sdr_kit.account import Account
 from sdr_kit.errors import AccountsError
 from sdr_kit.loading.books import Books, Rows, open_books
 from sdr_kit.loading.clean import check_chosen, clean
-from sdr_kit.loading.columns import COLUMNS, DOMAIN, NAME, SHARED, export_name
-from sdr_kit.loading.names import account_key
+from sdr_kit.loading.columns import COLUMNS, DOMAIN, SHARED, export_name
+from sdr_kit.loading.pages import Keys, Pages
 from sdr_kit.loading.records import TEXT, Table
 from sdr_kit.loading.stored import stored_books
 from sdr_kit.loading.tables import Source, name_of, table_of
@@ -109,8 +109,7 @@ class Accounts:
     @functools.cached_property
     def keys(self) -> list[str]:
         """What identifies each account from one list to the next, in order."""
-        names, domains = (_values(self.frame[column]) for column in (NAME, DOMAIN))
-        return list(map(account_key, names, domains))
+        return list(Keys(self.frame))
 
     @property
     def others(self) -> list[tuple[str, str]]:
@@ -171,21 +170,7 @@ class Accounts:
         return len(self.frame)
 
     def __iter__(self) -> Iterator[Account]:
-        others = self.frame.drop(columns=[*COLUMNS, SHARED])
-        names = [str(name) for name in others.columns]
-        own = [_values(self.frame[name]) for name in COLUMNS]
-        extra = [_values(others.iloc[:, place]) for place in range(len(names))]
-        for position, (name, domain, industry, owner, *cells) in enumerate(
-            zip(*own, *extra, strict=True)
-        ):
-            yield Account(
-                company_name=name,
-                position=position,
-                domain=domain,
-                industry=industry,
-                owner=owner,
-                extra=dict(zip(names, cells, strict=True)),
-            )
+        return iter(Pages(self.frame))
 
     def keep(self, rows: Rows) -> Accounts:
         """Gives a list in which these duplicates, or dropped rows, are accounts.
@@ -326,9 +311,3 @@ def load_accounts(
         return Accounts(open_books(table, clean(table, chosen)), source=name)
     except AccountsError as error:
         raise AccountsError(f"{name}: {error}") from error.__cause__
-
-
-def _values(column: pd.Series[Any]) -> list[Any]:
-    """Gives the cells as plain Python values; a missing one is None."""
-    pairs = zip(column.tolist(), column.isna().tolist(), strict=True)
-    return [None if missing else value for value, missing in pairs]

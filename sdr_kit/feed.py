@@ -29,22 +29,34 @@ class Feed:
     def __init__(
         self, accounts: Sequence[Account], *, now: float, tried: Tried = NOTHING_TRIED
     ) -> None:
-        untouched = accounts
-        if tried:
-            untouched = [each for each in accounts if each.position not in tried]
-        self._untouched: Iterator[Account] = iter(untouched)
-        self._left = len(untouched)
+        self._untouched: Iterator[Account] = iter(accounts)
+        self._left = len(accounts)
         self._began = now
         self._retries: list[tuple[float, int, Work]] = []  # a heap by due time
         self._parked: list[tuple[Work, Verdict]] = []
         self._order = itertools.count()  # accounts due together keep their order
+        if tried:
+            self._take_up(accounts, tried)
+
+    def _take_up(self, accounts: Sequence[Account], tried: Tried) -> None:
+        """Takes those that have been tried out of the untouched."""
+        self._untouched = (each for each in accounts if each.position not in tried)
         for account in accounts:
             if account.position in tried:
                 attempts, seconds = tried[account.position]
+                now = self._began
                 work = Work(
                     account=account, ready_at=now, attempts=attempts, seconds=seconds
                 )
                 self.put_back(work, due=now)
+                self._left -= 1
+
+    def begin(self, now: float) -> None:
+        """Sets since when all of them could start: the run has begun only now."""
+        self._began = now
+        for _, _, work in self._retries:
+            work.ready_at = now
+        self._retries = [(now, order, work) for _, order, work in self._retries]
 
     def extend(self, accounts: Sequence[Account]) -> None:
         """Takes more untouched accounts, behind those it has."""
@@ -60,6 +72,11 @@ class Feed:
     def waiting(self) -> int:
         """How many accounts wait for another try."""
         return len(self._retries) + len(self._parked)
+
+    @property
+    def any_parked(self) -> bool:
+        """Whether an account is parked."""
+        return bool(self._parked)
 
     def maybe_next(self, now: float) -> Work | None:
         """Takes the next account; None when none is ready."""

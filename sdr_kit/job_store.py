@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
+from itertools import islice, repeat
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ from sdr_kit.progress import Progress, Sample
 from sdr_kit.settings import Settings
 from sdr_kit.stored_job import Beginning, Past, StoredJob, job_number
 from sdr_kit.words import duration
+
+PAGE = 1_000  # accounts that are held at a time on their way into the database
 
 # Of the columns beside max() SQLite takes those of the row that has it
 # (https://sqlite.org/lang_select.html#bareagg).
@@ -93,7 +96,7 @@ class JobStore:
             source: What the list is called.
             layout: Its other columns in their order, with their dtypes.
         """
-        names: Sequence[str | None] = keys or [None] * len(accounts)
+        names: Iterable[str | None] = keys or repeat(None, len(accounts))
         job = schema.jobs.insert().values(
             created_at=now(),
             researcher="",
@@ -108,14 +111,12 @@ class JobStore:
         def create(connection: sa.Connection) -> int:
             self._db.upgrade(connection)
             job_id = int(connection.execute(job).lastrowid)
-            insert(
-                connection,
-                schema.accounts,
-                [
-                    schema.account_row(job_id, account, key)
-                    for account, key in zip(accounts, names, strict=True)
-                ],
+            rows = (
+                schema.account_row(job_id, account, key)
+                for account, key in zip(accounts, names, strict=True)
             )
+            while page := list(islice(rows, PAGE)):
+                insert(connection, schema.accounts, page)
             if beginning is not None:
                 _begin(connection, job_id, beginning)
             return job_id

@@ -29,9 +29,7 @@ class MemoryStore:
         self._found_at: dict[int, dict[int, float]] = {}  # seconds since 1970
         self._terms: dict[int, str | None] = {}
         self._keys: dict[int, Sequence[str]] = {}
-        self._found_by: dict[int, str | None] = {}  # the fingerprint of each job
-        # By fingerprint and company: in which job it was found, and what.
-        self._found: dict[str, dict[str, tuple[int, Outcome]]] = {}
+        self._jobs_of: dict[str, dict[int, None]] = {}  # by fingerprint, as begun
         self._edits: dict[str, Edit] = {}
         self._lock = threading.Lock()  # the panel reads while a run writes
 
@@ -59,7 +57,6 @@ class MemoryStore:
             self._found_at[job_id] = {}
             self._terms[job_id] = beginning.terms
             self._keys[job_id] = keys or ()
-            self._found_by[job_id] = beginning.fingerprint
             by, since = beginning.fingerprint, beginning.reuse_since
             if by is not None and since is not None:
                 self._take_over(job_id, by, since)
@@ -136,31 +133,46 @@ class MemoryStore:
         outcomes_by_position = self._outcomes[job_id]
         attempts_of_job = self._attempts[job_id]
         found_at = self._found_at[job_id]
-        # What nobody can tell from other things is found for this job alone.
-        found = {} if fingerprint is None else self._found.setdefault(fingerprint, {})
-        keys = () if fingerprint is None else self._keys[job_id]
+        if fingerprint is not None:
+            # What nobody can tell from other things is found for this job alone.
+            self._jobs_of.setdefault(fingerprint, {})[job_id] = None
 
         def record(attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
             with self._lock:
                 attempts_of_job.extend(attempts)
-                outcomes_by_position.update((o.position, o) for o in outcomes)
                 at = time.time()
                 for each in outcomes:
+                    outcomes_by_position[each.position] = each
                     found_at[each.position] = at
-                    if keys and each.status == "completed":
-                        found[keys[each.position]] = (job_id, each)
 
         return record, lambda: None
 
+    def _found(self, fingerprint: str, since: str) -> dict[str, tuple[int, Outcome]]:
+        """Gives what is fresh by company: in which job it was found last, and what.
+
+        Which companies a job is about is made out only when somebody asks for this.
+        """
+        found: dict[str, tuple[int, Outcome]] = {}
+        times: dict[str, float] = {}
+        oldest = seconds_of(since)
+        for job_id in self._jobs_of.get(fingerprint, ()):
+            keys, found_at = self._keys[job_id], self._found_at[job_id]
+            for place, outcome in self._outcomes[job_id].items() if keys else ():
+                if outcome.status != "completed" or outcome.reused:
+                    continue
+                key, at = keys[place], found_at[place]
+                if at >= max(times.get(key, 0.0), oldest):
+                    times[key], found[key] = at, (job_id, outcome)
+        return found
+
     def _take_over(self, job_id: int, fingerprint: str, since: str) -> None:
-        for position, key in enumerate(self._keys[job_id]):
-            of, outcome = self._found.get(fingerprint, {}).get(key, (0, None))
-            at = 0.0 if outcome is None else self._found_at[of][outcome.position]
-            if outcome is not None and at >= seconds_of(since):
-                self._outcomes[job_id][position] = outcome.taken_over(
-                    position, job_id=of
-                )
-                self._found_at[job_id][position] = at
+        found = self._found(fingerprint, since)
+        for position, key in enumerate(self._keys[job_id]) if found else ():
+            if key in found:
+                of, outcome = found[key]
+                taken = outcome.taken_over(position, job_id=of)
+                self._outcomes[job_id][position] = taken
+                self._found_at[job_id][position] = self._found_at[of][outcome.position]
 
     def results(
         self,
@@ -223,13 +235,8 @@ class MemoryStore:
     ) -> dict[str, float | None]:
         """Gives which companies a new job would not have to pay for, and what."""
         with self._lock:
-            all_found = self._found.get(fingerprint, {})
-            known = {key: all_found[key] for key in keys if key in all_found}
-        return {
-            key: outcome.cost_usd
-            for key, (job_id, outcome) in known.items()
-            if self._found_at[job_id][outcome.position] >= seconds_of(since)
-        }
+            found = self._found(fingerprint, since)
+        return {key: found[key][1].cost_usd for key in keys if key in found}
 
     def known(
         self, keys: Sequence[str], *, fingerprint: str, since: str, limit: int
@@ -237,10 +244,10 @@ class MemoryStore:
         """Gives how companies ended where they were paid for, the last time each."""
         wanted, last = {*keys}, dict[str, tuple[float, Outcome]]()
         with self._lock:
-            for job, ended in self._outcomes.items():
-                names = self._keys[job] if self._found_by[job] == fingerprint else ()
-                for place, outcome in ended.items() if names else ():
-                    key, at = names[place], self._found_at[job][place]
+            for job in self._jobs_of.get(fingerprint, {}):
+                keys = self._keys[job]
+                for place, outcome in self._outcomes[job].items() if keys else ():
+                    key, at = keys[place], self._found_at[job][place]
                     if not outcome.reused and at >= last.get(key, (0.0,))[0]:
                         last[key] = at, outcome
         oldest = seconds_of(since)

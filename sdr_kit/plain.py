@@ -16,11 +16,18 @@ from typing import Any
 
 NESTED_LEVELS = 3  # of a nested answer that become columns: a.b.c.d
 NESTED_COLUMNS = 100  # an answer that is a dictionary of things must not widen a table
+_TEXT = frozenset({str})
+_LONG = 2**64
 PANDAS_BLANKS = ("NAType", "NaTType")  # by name: pandas need not be imported here
 
 
 def named_columns(answer: Mapping[Any, Any]) -> dict[str, Any]:
-    """Gives the answer with names that are text, all of them different."""
+    """Gives the answer with names that are text, all of them different.
+
+    It is the same when that is so already.
+    """
+    if type(answer) is dict and _TEXT.issuperset(map(type, answer)):
+        return answer
     columns = {str(name): value for name, value in answer.items()}
     if len(columns) == len(answer):
         return columns
@@ -68,6 +75,9 @@ def plain_columns(fields: Mapping[str, object]) -> dict[str, Any]:
     """Gives the columns with values that JSON can hold; an error names its column."""
     columns: dict[str, Any] = {}
     for name, value in fields.items():
+        if type(name) is str and name.isascii() and _is_plain(value):
+            columns[name] = value
+            continue
         try:
             columns[plain(str(name))] = plain(value)
         except RecursionError:
@@ -79,20 +89,31 @@ def plain_columns(fields: Mapping[str, object]) -> dict[str, Any]:
     return columns
 
 
+def _is_plain(value: object) -> bool:
+    """Whether a value is seen at a glance to be what `plain` would make of it."""
+    if type(value) is str:
+        return value.isascii()
+    if type(value) is int:
+        return -_LONG < value < _LONG
+    return value is None or type(value) is bool
+
+
 def plain(value: Any) -> Any:
     """Gives the JSON-compatible value nearest to this one.
 
     Raises:
         ValueError: A whole number with more digits than Python writes.
     """
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if value is None or kind is bool:
         return value
     if isinstance(value, str):
-        ours = type(value) is str and value.isascii()
+        ours = kind is str and value.isascii()
         # Half an emoji, from an answer that was cut, can be neither stored nor shown.
         return value if ours else value.encode("utf-8", "replace").decode()
-    if type(value) is int:
-        str(value)  # as JSON will: raises when there are thousands of digits
+    if kind is int:
+        if not -_LONG < value < _LONG:
+            str(value)  # as JSON will: raises when there are thousands of digits
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None

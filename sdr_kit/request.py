@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import operator
 import threading
-from collections.abc import Iterable, Set
+from array import array
+from collections.abc import Iterable, Sequence, Set
 from weakref import WeakValueDictionary
 
-from sdr_kit.account import Account
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.dates import days_ago
 from sdr_kit.engine import Engine
 from sdr_kit.fingerprint import fingerprint_of, terms_of
 from sdr_kit.lease import FIRST_FENCE
+from sdr_kit.loading.pages import Keys, Pages
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.settings import Settings, check_deadline
 from sdr_kit.store import AnyStore, Store, open_store
@@ -75,9 +76,9 @@ class Request:
         """
         self.store = open_store(self._where, self.settings)
         self.job_id = self.store.create_job(
-            tuple(self.accounts),
+            Pages(self.accounts.frame),
             self.beginning,
-            keys=self.accounts.keys,
+            keys=Keys(self.accounts.frame),
             source=self.accounts.source,
             layout=self.accounts.others,
         )
@@ -127,11 +128,13 @@ class Request:
     ) -> Engine:
         _researchers[str(self.store), self.job_id] = self.researcher
         reused = self.store.taken_over(self.job_id)
-        left = self._wanted(chosen) - reused.keys()
-        rows = tuple(row for row in self.accounts if row.position in left)
-        sample = min(sample, len(rows))
+        every = range(len(self.accounts))
+        places: Sequence[int] = every if chosen is None else sorted(chosen)
+        if reused:
+            places = array("q", (place for place in places if place not in reused))
+        sample = min(sample, len(places))
         return Engine(
-            _sample_first(rows, sample),
+            Pages(self.accounts.frame, _sample_first(places, sample)),
             self.researcher,
             limit=self.limit,
             settings=self.settings,
@@ -253,11 +256,11 @@ class Request:
             chosen = {place for place in chosen if ended.get(place) != "completed"}
         found = store.found(job_id, chosen)
         store.reopen(job_id, chosen, again=again, fence=self.fence)
-        rows = [each for each in self.accounts if each.position in chosen]
-        first = [each for each in rows if each.position in sample]
-        others = [each for each in rows if each.position not in sample]
+        places = sorted(chosen)
+        first = [place for place in places if place in sample]
+        others = [place for place in places if place not in sample]
         return Engine(
-            (*first, *others),
+            Pages(self.accounts.frame, array("q", [*first, *others])),
             self.researcher,
             limit=limit,
             settings=self.settings,
@@ -303,8 +306,10 @@ def maybe_since(researcher: Researcher, settings: Settings) -> str | None:
     return days_ago(settings.reuse_days)
 
 
-def _sample_first(rows: tuple[Account, ...], sample: int) -> tuple[Account, ...]:
+def _sample_first(places: Sequence[int], sample: int) -> Sequence[int]:
     """Moves a sample to the front: lists are sorted, and their first rows alike."""
-    chosen = {number * len(rows) // sample for number in range(sample)}
-    others = (row for place, row in enumerate(rows) if place not in chosen)
-    return (*(rows[place] for place in sorted(chosen)), *others)
+    if not sample:
+        return places
+    chosen = {number * len(places) // sample for number in range(sample)}
+    others = (each for place, each in enumerate(places) if place not in chosen)
+    return array("q", [*(places[place] for place in sorted(chosen)), *others])

@@ -156,8 +156,10 @@ class Tally:
         (completed, failed), seconds = self.counts, 0.0
         for outcome in outcomes:
             seconds += outcome.seconds
-            completed += outcome.status == "completed"
-            failed += outcome.status == "failed"
+            if outcome.status == "completed":
+                completed += 1
+            else:
+                failed += 1
         self.counts = (completed, failed)
         self.rate.add(now, accounts=len(outcomes), latency=seconds / len(outcomes))
 

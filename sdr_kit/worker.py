@@ -306,7 +306,7 @@ def judged(error: BaseException) -> Verdict:
 
 
 def _as_research(answer: object) -> Research | Verdict:
-    if not isinstance(answer, Mapping):
+    if type(answer) is not dict and not isinstance(answer, Mapping):
         return Verdict(
             kind="permanent",
             message=f"The researcher returned {_kind_of(answer)}; it must return a "

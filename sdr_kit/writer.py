@@ -2,12 +2,13 @@
 
 While one transaction is on its way to the disk the next records queue up, so the
 slower the disk the larger the groups, and accounts need not wait for it. A store that
-ends with the process is written at once.
+ends with the process takes all that have ended in one turn of the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self, TypeVar
 
@@ -20,9 +21,15 @@ from sdr_kit.memory_store import Record
 from sdr_kit.store import AnyStore
 from sdr_kit.words import counted
 
-# So many outcomes may be on their way to the disk before no more accounts are begun:
-# two groups at the usual pace. A crash can repeat at most this and the limit.
-UNCOMMITTED = 200
+# So many outcomes may be on their way to the disk before no more accounts are begun; as
+# a rule it is what comes in during one commit. That takes as long for 500 as for 100
+# (three syncs of the disk), so this is what sets how fast accounts that are answered at
+# once can be stored. A crash can repeat at most this and the limit.
+UNCOMMITTED = 1_000
+# And so many when the disk does not answer: a commit has lasted longer than that. Then
+# what has been paid for may be lost.
+UNCOMMITTED_WHEN_STUCK = 200
+STUCK_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -60,6 +67,7 @@ class Writer:
         self._work = asyncio.Event()
         self._stopping = False
         self._broken = False
+        self._writing_since = math.inf  # on the loop's clock; infinity when it does not
         self._record: Record
         self._close: Callable[[], None]
 
@@ -91,10 +99,16 @@ class Writer:
         results = f"the results of {counted(self.uncommitted, 'account')}"
         return f". Not stored are {results}, which stay pending"
 
-    @property
-    def full(self) -> bool:
-        """Whether so much is uncommitted that no more should be begun."""
-        return self.uncommitted >= UNCOMMITTED
+    def full(self, now: float) -> bool:
+        """Whether so much is uncommitted that no more should be begun.
+
+        Args:
+            now: Seconds on the clock of the running loop.
+        """
+        if self.uncommitted < UNCOMMITTED_WHEN_STUCK:
+            return False
+        stuck = now - self._writing_since > STUCK_SECONDS
+        return stuck or self.uncommitted >= UNCOMMITTED
 
     def put(self, attempt: Attempt | None, outcome: Outcome | None) -> None:
         """Takes an attempt, and the account's outcome when that is known."""
@@ -103,12 +117,8 @@ class Writer:
         if outcome is not None:
             self._outcomes.append(outcome)
             self.uncommitted += 1
-        if self._store.durable:
+        if not self._work.is_set():
             self._work.set()
-        else:
-            taken = self._take()
-            self._record(*taken)
-            self._committed(*taken)
 
     def stop(self) -> None:
         """Lets `run` end when everything is written."""
@@ -130,17 +140,29 @@ class Writer:
         """Commits all that wait."""
         while (self._attempts or self._outcomes) and not self._broken:
             attempts, outcomes = self._take()
-            loop = asyncio.get_running_loop()
-            writing = loop.run_in_executor(None, self._record, attempts, outcomes)
-            cancelled = await _maybe_cancelled_until_done(writing)
             try:
-                writing.result()
+                cancelled = await self._write(attempts, outcomes)
             except BaseException:
                 self._broken = True
                 raise
+            self._writing_since = math.inf
             self._committed(attempts, outcomes)
             if cancelled is not None:
                 raise cancelled
+
+    async def _write(
+        self, attempts: Sequence[Attempt], outcomes: Sequence[Outcome]
+    ) -> asyncio.CancelledError | None:
+        """Writes a group; gives the cancellation that came meanwhile."""
+        if not self._store.durable:
+            self._record(attempts, outcomes)
+            return None
+        loop = asyncio.get_running_loop()
+        self._writing_since = loop.time()
+        writing = loop.run_in_executor(None, self._record, attempts, outcomes)
+        cancelled = await _maybe_cancelled_until_done(writing)
+        writing.result()
+        return cancelled
 
     async def end_job(self, **how: Any) -> tuple[int, Collection[float | None]]:
         """Notes how the job ended; see `Store.end_job`.

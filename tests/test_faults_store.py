@@ -30,6 +30,10 @@ from tests.faults import (
     until,
 )
 
+# Results that may wait for a disk that does not answer: what 5 at once get in 0.1 s at
+# 2 ms each, since that is more than 200.
+WAITING = 250
+
 
 def started(number: int = 400, seconds: float = 0.005) -> tuple[sdr_kit.Job, Paid]:
     """A job in its middle."""
@@ -72,9 +76,11 @@ def waits(lock: str, seconds: float) -> None:
         job.resume()
         time.sleep(seconds)
         now = job.progress
-        assert now.completed <= before + 200  # what was on its way when it was taken
+        assert (
+            now.completed <= before + WAITING
+        )  # what was on its way when it was taken
         assert not now.ended
-        assert now.in_flight <= 200 + 2 * 5  # no more are begun than can be kept
+        assert now.in_flight <= WAITING + 2 * 5  # no more are begun than can be kept
     assert job.wait(60).summary.completed == 1_500
     assert books() == {"completed": 1_500}
     assert len(paid.calls) == 1_500
@@ -119,7 +125,7 @@ def test_a_lock_held_for_ever_ends_the_run_with_one_message_and_it_can_go_on(
     assert str(FILE.absolute()) in said
     assert "another process holds it; close that one" in said
     lost = len(set(paid.calls)) - len(Store(DATABASE).statuses(1))
-    assert 0 < lost <= 200 + 2 * 5
+    assert 0 < lost <= WAITING + 2 * 5
     assert "Not stored are the results of " in said
     assert Store(DATABASE).job(1).state == "running"  # nobody could note its end
     until(lambda: Store(DATABASE).job(1).lease.free)
@@ -170,7 +176,7 @@ def test_a_quota_ends_the_run_with_one_message_and_it_can_go_on() -> None:
     assert str(FILE.absolute()) in said
     assert "check that its folder exists, can be written and has space" in said
     lost = len(set(paid.calls)) - books()["completed"]
-    assert 0 < lost <= 200 + 2 * 5
+    assert 0 < lost <= WAITING + 2 * 5
     assert "Not stored are the results of " in said
     went_on(job, paid, 1_500)
 

@@ -25,6 +25,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import httpx
 from aiohttp.http_exceptions import ContentEncodingError
+from httpx import USE_CLIENT_DEFAULT
 from yarl import URL
 
 MAX_BODY_BYTES = 16 * 2**20  # an answer of a provider is some 10 KB, a website 2 MB
@@ -65,7 +66,11 @@ def open_client(
     """
     if not timeout_seconds > 0:
         raise ValueError(f"timeout_seconds is {timeout_seconds!r}; it must be above 0")
+    transport = AiohttpTransport(
+        total_seconds=timeout_seconds, max_body_bytes=max_body_bytes
+    )
     return _Client(
+        transport,
         base_url=base_url,
         headers={
             "User-Agent": USER_AGENT,
@@ -74,9 +79,6 @@ def open_client(
         },
         timeout=httpx.Timeout(
             timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds / 2)
-        ),
-        transport=AiohttpTransport(
-            total_seconds=timeout_seconds, max_body_bytes=max_body_bytes
         ),
         trust_env=False,  # httpx would put its own transport in front for proxies
     )
@@ -116,7 +118,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 request.method,
                 url,
                 data=await request.aread() or None,
-                headers=request.headers.multi_items(),
+                headers=_as_text(request.headers),
                 allow_redirects=False,
                 proxy=self._proxies.proxy_for(url),
                 timeout=_timeout(
@@ -127,9 +129,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         except (aiohttp.ClientError, OSError, ValueError) as error:
             problem = translated(error, total_seconds=self._total)
         else:
-            return httpx.Response(
-                response.status, headers=_described_headers(response), content=body
-            )
+            return _read_already(response, body)
         # Not chained: the other one, and the frames that it came through, hold the
         # headers of the request, and with them the key; verbose tracebacks show both.
         raise problem
@@ -188,9 +188,36 @@ class _NoCookies(httpx.Cookies):
 
 
 class _Client(httpx.AsyncClient):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, transport: AiohttpTransport, **options: Any) -> None:
+        super().__init__(transport=transport, **options)
         self._cookies = _NoCookies()
+        self._carrier = transport
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Sends a request straight through the transport, which reads the answer.
+
+        On its own way httpx looks for sign-in, redirects, cookies and hooks, which is
+        a tenth of what a request costs; there are none here, unless a caller asks.
+        """
+        short = options.get("auth", USE_CLIENT_DEFAULT) is USE_CLIENT_DEFAULT
+        followed = options.get("follow_redirects", USE_CLIENT_DEFAULT)
+        hooks = self.event_hooks["request"] or self.event_hooks["response"]
+        if (
+            not short
+            or followed is True
+            or hooks
+            or self.is_closed
+            or request.url.userinfo
+            or "timeout" not in request.extensions
+        ):
+            return await super().send(request, **options)
+        try:
+            response = await self._carrier.handle_async_request(request)
+        except httpx.RequestError as error:
+            error.request = request
+            raise
+        response.request = request
+        return response
 
 
 class _Proxies:
@@ -241,6 +268,28 @@ async def _read(response: aiohttp.ClientResponse, *, at_most: int) -> bytes:
         if size > at_most:
             raise BodyTooLarge(f"the answer is larger than {at_most:,} bytes")
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _read_already(response: aiohttp.ClientResponse, body: bytes) -> httpx.Response:
+    """Gives the answer as httpx would have read it.
+
+    Given `content=`, it would look for an encoding and go through its chunks, which
+    takes as long as all else about it.
+    """
+    answer = httpx.Response(
+        response.status,
+        headers=_described_headers(response),
+        stream=httpx.ByteStream(body),
+    )
+    answer._content = body
+    return answer
+
+
+def _as_text(headers: httpx.Headers) -> list[tuple[str, str]]:
+    encoding = headers.encoding  # asked once: it is found out anew for each header
+    return [
+        (name.decode(encoding), value.decode(encoding)) for name, value in headers.raw
+    ]
 
 
 _WIRE_HEADERS = frozenset({b"content-encoding", b"content-length"})

@@ -3,6 +3,9 @@
 The only file that imports itables. A table whose rows change is replaced by a new one,
 because itables' own update breaks when a row is selected (itables 2.9); what a person
 has searched, filtered and sorted by is kept by the page meanwhile.
+
+The page has all rows of the table at once, so a longer frame is shown in part: the rows
+that stand first in the order in which it is sorted at first.
 """
 
 from __future__ import annotations
@@ -16,9 +19,12 @@ import pandas as pd
 from itables import JavascriptFunction
 from itables.widget import ITable
 
+from sdr_kit.workbench import markup
 from sdr_kit.workbench.parts import column, replace, text
 
 PAGE_LENGTHS = [10, 25, 50, 100]
+# So many rows a page takes in about a second, and searches while somebody types.
+MAX_ROWS = 20_000
 MAX_CHARACTERS = 160  # of a cell; the whole text is in the account's details
 
 # A column of few different values is filtered by ticking them, others by a search.
@@ -50,39 +56,80 @@ class Grid:
         ticked: Sequence[str] = (),
     ) -> None:
         self._place = column([])
+        self._note = text()
         # The page takes the name of the table from what is heard and not seen.
-        self.box = column([text(f'<span class="heard">{label}</span>'), self._place])
+        self.box = column(
+            [text(f'<span class="heard">{label}</span>'), self._note, self._place]
+        )
         self.box.add_class("sdr-kit-grid")
         self._on_select = on_select
         self._several = several
         self._order = tuple(order)
         self._ticked = frozenset(ticked)
         self._table: ITable | None = None
+        self._rows: Sequence[int] = ()  # of the frame, that are in the table
+        self._unseen: frozenset[int] = frozenset()  # selected, and not in the table
         # The page keeps a table's search and order under this name while it is open.
         self._memory = f"sdr-kit-{secrets.token_hex(8)}"
 
     @property
     def selected(self) -> list[int]:
         """Rows of the frame that are selected, by position."""
-        return [] if self._table is None else sorted(self._table.selected_rows)
+        if self._table is None:
+            return []
+        seen = (self._rows[place] for place in self._table.selected_rows)
+        return sorted(self._unseen.union(seen))
 
     def select(self, rows: Sequence[int]) -> None:
-        """Selects rows of the frame, by position, in place of others."""
+        """Selects rows of the frame, by position, in place of others.
+
+        Those that are not in the table are selected too, until a person selects.
+        """
         if self._table is not None:
-            self._table.selected_rows = list(rows)
+            self._table.selected_rows = self._places(rows)
+            self._unseen = frozenset(rows).difference(self._rows)
 
     def show(self, frame: pd.DataFrame, *, selected: Sequence[int] = ()) -> None:
         """Shows a frame in the place of the one before."""
+        self._rows, self._unseen = self._first(frame), frozenset()
+        part = frame if len(self._rows) == len(frame) else frame.take(list(self._rows))
+        self._note.value = _cut_note(len(part), len(frame))
         options = self._options(list(map(str, frame.columns)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # options it does not list
             self._table = ITable(
-                _shown(frame),
-                selected_rows=list(selected),
+                _shown(part),
+                selected_rows=self._places(selected),
                 **options,
             )
-        self._table.observe(self._on_select, "selected_rows")
+        self._table.observe(self._changed, "selected_rows")
         replace(self._place, [self._table])
+
+    def _changed(self, change: object) -> None:
+        self._unseen = frozenset()
+        self._on_select(change)
+
+    def _first(self, frame: pd.DataFrame) -> Sequence[int]:
+        """Gives the rows that are shown, in the order of the frame."""
+        if len(frame) <= MAX_ROWS:
+            return range(len(frame))
+        order = [each for each in self._order if each[0] in frame.columns]
+        if not order:
+            return range(MAX_ROWS)
+        keys = frame[[name for name, _down in order]].reset_index(drop=True)
+        keys = keys.sort_values(
+            [name for name, _down in order],
+            ascending=[not down for _name, down in order],
+            kind="stable",
+        )
+        return sorted(keys.index[:MAX_ROWS].tolist())
+
+    def _places(self, rows: Sequence[int]) -> list[int]:
+        """Gives where rows of the frame are in the table, if they are."""
+        if isinstance(self._rows, range):
+            return [row for row in rows if row in self._rows]
+        places = {row: place for place, row in enumerate(self._rows)}
+        return [places[row] for row in rows if row in places]
 
     def _options(self, columns: list[str]) -> dict[str, Any]:
         places = {name: place for place, name in enumerate(columns)}
@@ -128,6 +175,16 @@ class Grid:
                 "search": "Search:",
             },
         }
+
+
+def _cut_note(shown: int, rows: int) -> str:
+    """Says that a table has only a part of its rows."""
+    if shown == rows:
+        return ""
+    return markup.quiet(
+        f"The first {shown:,} of {rows:,} rows, which is what is searched here; a "
+        "download has all."
+    )
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:

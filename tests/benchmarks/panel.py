@@ -27,9 +27,11 @@ SECONDS = 20
 SLIDES = 12
 
 SETUP = """
-import asyncio, time
+import asyncio, os, time
 import pandas  # what loading a list costs is not what importing pandas costs
 import sdr_kit
+
+os.environ["REUSE_DAYS"] = "0"  # or the panel asks about what the bare run has found
 
 async def research(account):
     await asyncio.sleep(0.25)

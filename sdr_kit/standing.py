@@ -1,0 +1,115 @@
+"""How a run stands, from its parts: the snapshot, the state in words, the chart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from sdr_kit.course import Course
+from sdr_kit.ending import Ending
+from sdr_kit.progress import Progress, Sample, State
+from sdr_kit.watch import Watch
+from sdr_kit.words import counted, duration
+from sdr_kit.writer import Writer
+
+
+class Standing:
+    """Says how a run stands; from any thread.
+
+    Attributes:
+        over: Whether nothing will change any more.
+    """
+
+    def __init__(
+        self, course: Course, writer: Writer, watch: Watch, ending: Ending
+    ) -> None:
+        self.over = False
+        self._course = course
+        self._writer = writer
+        self._watch = watch
+        self._ending = ending
+
+    def progress(self) -> Progress:
+        """Takes a snapshot of the run."""
+        course, tally = self._course, self._course.tally
+        completed, failed = tally.counts
+        now = course.seconds
+        state, reason = self._state()
+        rate = tally.rate.per_minute(now)
+        pending = tally.total - completed - failed
+        left = pending - self._ending.left_alone
+        running = len(course.at_work)
+        return Progress(
+            state=state,
+            reason=reason,
+            total=tally.total,
+            completed=completed,
+            failed=failed,
+            pending=pending,
+            in_flight=running + self._writer.uncommitted,
+            running=running,
+            waiting=course.feed.waiting,
+            reused=tally.reused,
+            retries=tally.retries,
+            limit=course.gate.limit,
+            accounts_per_minute=rate,
+            seconds=now,
+            eta_seconds=60 * left / rate if rate and state == "running" else None,
+            blocked_seconds=self._watch.blocked_seconds,
+            cost_usd=tally.cost_usd,
+            budget_usd=tally.budget.usd if tally.budget.bounded else None,
+            projected_cost_usd=tally.projected_cost_usd,
+        )
+
+    def _state(self) -> tuple[State, str | None]:
+        course = self._course
+        if self.over:
+            return course.end or ("finished", None)
+        end, at_work = course.end, len(course.at_work)
+        if end is not None and at_work:
+            left = counted(at_work, "account")
+            return "running", f"{end[1]} It ends when {left} at work have ended."
+        if course.gate.paused:
+            return "paused", course.gate.question
+        hold = course.gate.hold
+        if hold is None:
+            return "running", self._ending.sample_said
+        what = "is down" if hold.kind == "outage" else "asks to wait"
+        seconds = hold.until - course.now()
+        then = f"in {duration(seconds)}" if seconds > 0 else "now"
+        said = f"The last failure: {hold.reason}"
+        return "held", f"The provider {what}; one account goes ahead {then}. {said}"
+
+
+class Recorder:
+    """Draws a run over time: a sample every so often, and one at its end."""
+
+    def __init__(self, course: Course, progress: Callable[[], Progress]) -> None:
+        self._history = course.tally.history
+        self._progress = progress
+        self._sampling: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Takes the first sample, on the running loop, and goes on by itself."""
+        self._sample()
+        loop = asyncio.get_running_loop()
+        self._sampling = loop.call_later(self._history.every, self.begin)
+
+    def end(self) -> None:
+        """Takes the last one."""
+        if self._sampling is not None:
+            self._sampling.cancel()
+        self._sample()
+
+    def _sample(self) -> None:
+        now = self._progress()
+        self._history.add(
+            Sample(
+                seconds=now.seconds,
+                accounts_per_minute=now.accounts_per_minute,
+                running=now.running,
+                limit=0 if now.state == "paused" else now.limit,
+                failed=now.failed,
+                held=now.held,
+            )
+        )
