@@ -76,6 +76,8 @@ class Aftermath:
             )
         else:
             self._tell_gate(work, record, verdict, ended)
+        if not gate.free:
+            course.slots_changed()  # what the provider takes is among them
         self._writer.put(record, self._maybe_outcome(work, result, ended))
         if gate.answered_at == ended and course.feed.any_parked:
             self._ending.give_up_parked()

@@ -26,7 +26,7 @@ from sdr_kit.job_results import Asked, JobResults
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.request import Request
 from sdr_kit.results import attempts_frame, results_frame
-from sdr_kit.settings import Settings
+from sdr_kit.settings import Concurrency, Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.threads import Threads
 from sdr_kit.worker import Researcher, name_of, notices_of, time_scale_of
@@ -100,7 +100,7 @@ async def process(
     researcher: Researcher,
     *,
     mode: str | None = None,
-    concurrency: int | None = None,
+    concurrency: Concurrency | None = None,
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
     budget_usd: float | None = None,
@@ -122,7 +122,8 @@ async def process(
             manager is entered for the run, unless its `is_open` is true.
         mode: `"parallel"` or `"sequential"` (one at a time, whatever concurrency
             says); None is as `ENABLE_PARALLEL_PROCESSING` says.
-        concurrency: How many at once, 1 to `MAX_CONCURRENCY`; None is
+        concurrency: How many at once, 1 to `MAX_CONCURRENCY`, or `"auto"`, which looks
+            for the best number up to `AUTO_MAX_CONCURRENCY`; None is
             `PROCESSING_CONCURRENCY`.
         store: None is the settings' database, `"memory"` keeps nothing beyond the
             run, a URL or a `Store` names another.
@@ -193,7 +194,7 @@ def start(
     researcher: Researcher,
     *,
     mode: str | None = None,
-    concurrency: int | None = None,
+    concurrency: Concurrency | None = None,
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
     budget_usd: float | None = None,
@@ -262,7 +263,7 @@ class Job(JobResults):
         _jobs[str(request.store), self.id] = self
 
     @property
-    def concurrency(self) -> int:
+    def concurrency(self) -> Concurrency:
         """How many accounts may run at once; set it at any time.
 
         Raised, more start at once; lowered, what runs above it finishes.
@@ -271,14 +272,14 @@ class Job(JobResults):
             ValueError: Set to anything but a whole number from 1 to
                 `MAX_CONCURRENCY`.
         """
-        return self._newest._engine.limit
+        return self._newest._engine.concurrency
 
     @concurrency.setter
-    def concurrency(self, concurrency: int) -> None:
-        limit = self._request.settings.check_concurrency(concurrency)
+    def concurrency(self, concurrency: Concurrency) -> None:
+        chosen = self._request.settings.check_choice(concurrency)
         newest = self._newest
-        newest._engine.limit = limit
-        newest._tell(lambda engine: engine.resize(limit))
+        newest._engine.concurrency = chosen
+        newest._tell(lambda engine: engine.resize(chosen))
 
     @property
     def budget_usd(self) -> float | None:
@@ -303,7 +304,7 @@ class Job(JobResults):
 
         None before the first was answered.
         """
-        return self._estimated(self.concurrency, self._request.settings)
+        return self._estimated(self.progress.limit, self._request.settings)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -402,7 +403,7 @@ class Job(JobResults):
             engine = self._request.engine_for_retry(
                 positions,
                 again=again,
-                limit=newest._engine.limit,
+                concurrency=newest._engine.concurrency,
                 so_far=newest._engine.tally,
                 sample=newest._engine.unasked,
             )

@@ -61,5 +61,6 @@ class Course:
 
     def slots_changed(self) -> None:
         """Notes how many slots there are from now on."""
-        slots = 0 if self.gate.paused else self.gate.limit
-        self.tally.slots.change(self.now() - self.began, slots)
+        slots = 0 if self.gate.paused else self.gate.allowed
+        if slots != self.tally.slots.slots:
+            self.tally.slots.change(self.now() - self.began, slots)

@@ -34,13 +34,14 @@ from sdr_kit.crew import Crew
 from sdr_kit.ending import Ending
 from sdr_kit.errors import JobHeldError, StoreError, classify
 from sdr_kit.feed import NOTHING_TRIED, Feed, Tried
-from sdr_kit.fingerprint import fingerprint_of
+from sdr_kit.fingerprint import fingerprint_of, provider_of
 from sdr_kit.keeper import Keeper, Snapshot, Wanted
+from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.limits import Gate
 from sdr_kit.progress import Progress, RunSummary
 from sdr_kit.sample_first import SampleFirst
-from sdr_kit.settings import Settings
+from sdr_kit.settings import AUTO, Concurrency, Settings
 from sdr_kit.standing import Recorder, Standing
 from sdr_kit.store import AnyStore, Store
 from sdr_kit.tally import Tally
@@ -62,6 +63,7 @@ class Engine:
         researcher: See `sdr_kit.process`.
         limit: How many at once, to begin with; in auto the highest to be tried.
         auto: Whether the best number below the limit is looked for.
+        learned: What earlier runs have found out about the provider's limits.
         settings: Retries, waits, delays.
         store: Where outcomes go.
         job_id: The job in that store.
@@ -80,7 +82,7 @@ class Engine:
         rng: Where the jitter of the waits comes from.
 
     Attributes:
-        limit: How many accounts may run at once, as it was last told.
+        concurrency: How many accounts may run at once, as it was last told.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Engine:
         *,
         limit: int,
         auto: bool = False,
+        learned: Learned = NOTHING_LEARNED,
         settings: Settings,
         store: AnyStore,
         job_id: int,
@@ -109,8 +112,8 @@ class Engine:
             maximum=settings.retry_max_seconds,
             rng=rng or random.Random(),  # noqa: S311 (jitter, not a secret)
         )
-        self.limit = limit
-        self._most = settings.max_concurrency
+        self.concurrency: Concurrency = AUTO if auto else limit
+        self._settings = settings
         self._researcher = researcher
         self._job_id = job_id
         self._fence = fence
@@ -127,6 +130,7 @@ class Engine:
                 max_hold=settings.max_hold_seconds,
                 auto=auto,
                 accounts=len(accounts),
+                learned=learned,
             ),
             feed=Feed(self._sample.first, now=0.0, tried=tried),
             tally=tally,
@@ -197,10 +201,11 @@ class Engine:
 
     # Requests: on the run's loop.
 
-    def resize(self, limit: int) -> None:
+    def resize(self, concurrency: Concurrency) -> None:
         """Changes how many run at once; what runs above it finishes."""
-        logger.info("resized job=%d limit=%d", self._job_id, limit)
-        self._course.gate.resize(limit)
+        logger.info("resized job=%d concurrency=%s", self._job_id, concurrency)
+        limit = self._settings.most(concurrency)
+        self._course.gate.resize(limit, auto=concurrency == AUTO)
         self._course.slots_changed()
         self._crew.pump()
 
@@ -294,8 +299,9 @@ class Engine:
     def _obey(self, wanted: Wanted) -> None:
         """Does what another process wants."""
         if (limit := wanted.get("limit")) is not None:
-            self.limit = min(limit, self._most)
-            self.resize(self.limit)
+            most = self._settings.max_concurrency
+            self.concurrency = AUTO if limit == AUTO else min(limit, most)
+            self.resize(self.concurrency)
         if (usd := wanted.get("budget_usd")) is not None:
             self.set_budget(usd)
         state, paused = wanted.get("state"), self._course.gate.paused
@@ -372,6 +378,9 @@ class Engine:
                 seconds=seconds,
                 slot_seconds=self.tally.slots.slot_seconds(seconds),
                 samples=self.tally.history.samples,
+            )
+            await self._writer.keep_limits(
+                provider_of(self._researcher), course.gate.learned
             )
             self.tally.stood(stand, reused)
         except StoreError:

@@ -51,6 +51,16 @@ def fingerprint_of(researcher: Callable[..., Any]) -> str | None:
     return f"{name}|{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()}"
 
 
+def provider_of(researcher: Callable[..., Any]) -> str | None:
+    """Names whose limits a researcher meets; None when nobody can say.
+
+    Args:
+        researcher: An object with `provider` (a text), or with a fingerprint.
+    """
+    said = getattr(researcher, "provider", None)
+    return said if isinstance(said, str) else fingerprint_of(researcher)
+
+
 def terms_of(researcher: Callable[..., Any]) -> str | None:
     """Says at which prices who is asked what; None when that is not known.
 

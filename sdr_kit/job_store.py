@@ -25,7 +25,7 @@ from sdr_kit.dates import now
 from sdr_kit.errors import JobHeldError, NoJobError
 from sdr_kit.lease import FIRST_FENCE, LEASE_SECONDS, Lease, this_process
 from sdr_kit.progress import Progress, Sample
-from sdr_kit.settings import Settings
+from sdr_kit.settings import Concurrency, Settings
 from sdr_kit.stored_job import Beginning, Past, StoredJob, job_number
 from sdr_kit.words import duration
 
@@ -238,7 +238,7 @@ class JobStore:
         self,
         job_id: int,
         *,
-        limit: int | None = None,
+        limit: Concurrency | None = None,
         state: str | None = None,
         budget_usd: float | None = None,
     ) -> None:
@@ -431,6 +431,7 @@ def _begin(connection: sa.Connection, job_id: int, how: Beginning) -> None:
         change.values(
             researcher=how.researcher,
             concurrency=how.concurrency,
+            auto=how.auto,
             state="running",
             synthetic=how.synthetic,
             terms=how.terms,

@@ -53,8 +53,8 @@ class Keeper:
         job_id: The job.
         fence: The number under which it was taken.
         snapshot: Says how the run is doing; called on the keeper's thread.
-        obey: Is told what another process wants: `limit` (int), `state` (`"running"`,
-            `"paused"`, `"cancelled"`), `budget_usd`; on the keeper's thread.
+        obey: Is told what another process wants: `limit` (int or `"auto"`), `state`
+            (`"running"`, `"paused"`, `"cancelled"`), `budget_usd`; on the keeper's thread.
         lost: Is told that somebody else has the job now; on the keeper's thread.
     """
 

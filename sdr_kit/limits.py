@@ -30,6 +30,7 @@ from sdr_kit.law.alike import SAME_FAILURES, Alike
 from sdr_kit.law.cap import FIRST_STEP, Cap
 from sdr_kit.law.judge import Judge
 from sdr_kit.law.knee import Knee
+from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.law.pace import Pace
 from sdr_kit.law.quota import Quota
 from sdr_kit.law.ramp import Ramp
@@ -60,28 +61,6 @@ class Hold:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Learned:
-    """What a run has found out about a provider; None is what it has not.
-
-    Attributes:
-        cap: So many at once are taken, and no more.
-        per_minute: So many calls a minute are taken.
-        knee: More at once than so many only make each slower.
-    """
-
-    cap: int | None = None
-    per_minute: float | None = None
-    knee: int | None = None
-
-    def __bool__(self) -> bool:
-        """Whether anything is known."""
-        return self != Learned()
-
-
-NOTHING_LEARNED = Learned()
-
-
 class Gate:
     """Decides when the next attempt may start.
 
@@ -95,6 +74,7 @@ class Gate:
         learned: What earlier runs have found out about the provider.
 
     Attributes:
+        free: Whether nothing but the limit and the gap keeps starts back.
         spent: Seconds for which each bound has kept the next start back.
     """
 
@@ -132,7 +112,7 @@ class Gate:
         self._max_hold = max_hold
         self._last_start = -math.inf
         # While nothing has been learned there is nothing but the limit and the gap.
-        self._free = not auto and not learned
+        self.free = not auto and not learned
         # A round begins with each hold and each fall of the cap. Only what was started
         # since says how things are now; older answers are still on their way.
         self._tickets = 0
@@ -182,7 +162,7 @@ class Gate:
         self._tickets += 1
         number = self.in_flight
         self._starts[self._tickets] = number, now
-        if not self._free:
+        if not self.free:
             self.pace.started(now)
             self.cap.started(number)
             if self._is_tried(number):
@@ -219,7 +199,7 @@ class Gate:
         number, started = self._starts.pop(ticket)
         unproven = self.ramp.forget(ticket)
         if limits is not None:
-            self._free = False
+            self.free = False
             self.quota.told(limits, ticket=ticket, started=started, tokens=tokens)
         if outcome == "completed" or outcome == "permanent":
             self.answered_at = now
@@ -251,7 +231,7 @@ class Gate:
             auto: Whether the best number below it is looked for.
         """
         if auto != self.auto:
-            self.auto, self._free = auto, False
+            self.auto, self.free = auto, False
             if not self.ramp.growing:
                 self._open_ramp()
             # What has been in flight and was not refused is what may be begun with.
@@ -274,11 +254,11 @@ class Gate:
         """Gives when the next start may be made, and what keeps it back till then."""
         if self.paused or self.closed:
             return math.inf, "paused"
-        if not self._free and not self.in_outage:  # that ends with an answer only
+        if not self.free and not self.in_outage:  # that ends with an answer only
             self._prove(now)
         if self.in_flight >= self.limit:
             return math.inf, "limit"
-        if self._free:
+        if self.free:
             return self._last_start + self._gap, "gap"
         number = self.in_flight + 1
         if self.auto and number > self.knee.limit:
@@ -323,7 +303,7 @@ class Gate:
             self.hold = None
         if number > self.cap.proven:
             self.cap.taken(number)
-        if self._free:
+        if self.free:
             return
         self._judge.taken(number)
         if unproven and self.ramp.taken() >= (self._step if self.auto else self.limit):
@@ -345,7 +325,7 @@ class Gate:
         retry_after: float | None,
         message: str,
     ) -> None:
-        self._free = False
+        self.free = False
         late = ticket <= self._round_began
         self.pace.refused(late=late)
         self.quota.refused(ticket)
@@ -404,7 +384,7 @@ class Gate:
             if ticket > self._round_began:
                 self._begin_hold("outage", now, retry_after, message)
         elif self._failures_in_a_row >= max(OUTAGE_ATTEMPTS, 2 * self.allowed):
-            self._free = False
+            self.free = False
             self.pace.interrupted()
             self._begin_hold("outage", now, retry_after, message)
         elif retry_after is not None:

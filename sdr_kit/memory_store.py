@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from sdr_kit.account import Account, Attempt, Edit, Outcome, Research, Status
 from sdr_kit.dates import seconds_of
 from sdr_kit.errors import StoreError
+from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.stored_job import Beginning, Past
 
@@ -31,6 +32,7 @@ class MemoryStore:
         self._keys: dict[int, Sequence[str]] = {}
         self._jobs_of: dict[str, dict[int, None]] = {}  # by fingerprint, as begun
         self._edits: dict[str, Edit] = {}
+        self._learned: dict[str, Learned] = {}  # by provider
         self._lock = threading.Lock()  # the panel reads while a run writes
 
     def __repr__(self) -> str:
@@ -274,6 +276,14 @@ class MemoryStore:
             self._edits[key] = edit
             if not edit:
                 del self._edits[key]
+
+    def learn(self, provider: str, learned: Learned) -> None:
+        """Keeps what a run has found out about a provider's limits."""
+        self._learned[provider] = learned
+
+    def learned(self, provider: str | None) -> Learned:
+        """Gives what is known of a provider's limits."""
+        return self._learned.get(provider or "", NOTHING_LEARNED)
 
     def edits(self, keys: Iterable[str] | None = None) -> dict[str, Edit]:
         """Gives what people have set, by key; None is all of it."""

@@ -62,7 +62,8 @@ class Progress:
         waiting: Accounts that failed and wait for another try.
         retries: Attempts beyond each account's first.
         reused: Completed accounts whose research an earlier job has paid for.
-        limit: How many may run at once.
+        limit: How many may run at once, by what was chosen and what the provider takes.
+        auto: Whether the best number is looked for.
         accounts_per_minute: Rate over the last window (3 to 120 s).
         seconds: Since the start of the run.
         eta_seconds: Until the end at this rate; None when that cannot be said.
@@ -94,6 +95,7 @@ class Progress:
     budget_usd: float | None = None
     projected_cost_usd: float | None = None
     reused: int = 0
+    auto: bool = False
 
     @property
     def held(self) -> bool:
@@ -227,16 +229,16 @@ class SlotMeter:
     def __init__(self, *, now: float, slots: int, slot_seconds: float = 0.0) -> None:
         self._slot_seconds = slot_seconds
         self._since = now
-        self._slots = slots
+        self.slots = slots
 
     def change(self, now: float, slots: int) -> None:
         """Notes that from now on so many slots are allowed."""
         self._slot_seconds = self.slot_seconds(now)
-        self._since, self._slots = now, slots
+        self._since, self.slots = now, slots
 
     def slot_seconds(self, now: float) -> float:
         """Gives the slots allowed × the seconds they were, up to a time."""
-        return self._slot_seconds + self._slots * (now - self._since)
+        return self._slot_seconds + self.slots * (now - self._since)
 
 
 class History:

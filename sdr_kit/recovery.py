@@ -13,7 +13,7 @@ from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.batch import Job, check_sample, maybe_job
 from sdr_kit.errors import StoreError
 from sdr_kit.request import Request, maybe_researcher
-from sdr_kit.settings import Settings
+from sdr_kit.settings import AUTO, Concurrency, Settings
 from sdr_kit.store import AnyStore, Store, open_store
 from sdr_kit.stored_job import Past, StoredJob, job_number
 from sdr_kit.watched import WatchedJob
@@ -91,7 +91,7 @@ def resume(
     *,
     positions: Iterable[int] | None = None,
     accounts: Accounts | None = None,
-    concurrency: int | None = None,
+    concurrency: Concurrency | None = None,
     budget_usd: float | None = None,
     deadline_seconds: float | None = None,
     refresh: bool = False,
@@ -115,7 +115,7 @@ def resume(
             completed ones too; None is all that have no result.
         accounts: Its list as it was loaded, with the source's own columns and rows;
             None is as the store has it.
-        concurrency: How many at once; None is as many as it began with, or as the
+        concurrency: How many at once, or `"auto"`; None is as it began, or as the
             settings say.
         budget_usd: What it may cost in all, with what it has cost; None is as before.
         deadline_seconds: After so many seconds from now nothing more is started; see
@@ -146,7 +146,8 @@ def resume(
         )
     begins = job.state == "ready"
     if concurrency is None and not begins:
-        concurrency = min(job.concurrency, settings.max_concurrency)
+        top = settings.max_concurrency
+        concurrency = AUTO if job.auto else min(job.concurrency, top)
     if budget_usd is None and not begins:
         budget_usd = math.inf if job.budget_usd is None else job.budget_usd
     request = Request(

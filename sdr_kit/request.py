@@ -12,11 +12,11 @@ from weakref import WeakValueDictionary
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.dates import days_ago
 from sdr_kit.engine import Engine
-from sdr_kit.fingerprint import fingerprint_of, terms_of
+from sdr_kit.fingerprint import fingerprint_of, provider_of, terms_of
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.loading.pages import Keys, Pages
 from sdr_kit.memory_store import MemoryStore
-from sdr_kit.settings import Settings, check_deadline
+from sdr_kit.settings import AUTO, Concurrency, Settings, check_deadline
 from sdr_kit.store import AnyStore, Store, open_store
 from sdr_kit.stored_job import Beginning
 from sdr_kit.tally import Tally
@@ -34,7 +34,7 @@ class Request:
         accounts: Accounts,
         researcher: Researcher,
         mode: str | None,
-        concurrency: int | None,
+        concurrency: Concurrency | None,
         store: AnyStore | str | None,
         settings: Settings | None,
         budget_usd: float | None = None,
@@ -45,7 +45,7 @@ class Request:
         self.accounts = check_accounts(accounts)
         self.researcher = check_researcher(researcher)
         self.settings = settings or Settings()
-        self.limit = self.settings.chosen_concurrency(mode, concurrency)
+        self.concurrency = self.settings.chosen_concurrency(mode, concurrency)
         self.budget_usd = self.settings.chosen_budget(budget_usd)
         chosen = check_deadline(deadline_seconds)
         self.deadline_seconds = math.inf if chosen is None else chosen
@@ -60,6 +60,11 @@ class Request:
     def blocks(self) -> bool:
         """Whether `engine` waits for a disk."""
         return self._where != "memory" and not isinstance(self._where, MemoryStore)
+
+    @property
+    def limit(self) -> int:
+        """The most there may be at once."""
+        return self.settings.most(self.concurrency)
 
     @property
     def synthetic(self) -> bool:
@@ -91,6 +96,7 @@ class Request:
         return Beginning(
             researcher=name_of(self.researcher),
             concurrency=self.limit,
+            auto=self.concurrency == AUTO,
             synthetic=self.synthetic,
             terms=terms_of(self.researcher),
             fingerprint=fingerprint_of(self.researcher),
@@ -137,6 +143,8 @@ class Request:
             Pages(self.accounts.frame, _sample_first(places, sample)),
             self.researcher,
             limit=self.limit,
+            auto=self.concurrency == AUTO,
+            learned=self.store.learned(provider_of(self.researcher)),
             settings=self.settings,
             store=self.store,
             job_id=self.job_id,
@@ -175,8 +183,7 @@ class Request:
         return self._engine_again(
             self._wanted(chosen),
             again=chosen is not None,
-            limit=self.limit,
-            so_far=self._stored_books(self.limit, self.budget_usd),
+            so_far=self._stored_books(self.budget_usd),
             sample=frozenset(),
             deadline_seconds=self.deadline_seconds,
         )
@@ -191,7 +198,7 @@ class Request:
         positions: Iterable[int] | None,
         *,
         again: bool,
-        limit: int,
+        concurrency: Concurrency,
         so_far: Tally,
         sample: Set[int],
     ) -> Engine:
@@ -200,7 +207,7 @@ class Request:
         Args:
             positions: The accounts to work on again; None is all that failed.
             again: Whether completed ones may be among them.
-            limit: How many at once.
+            concurrency: How many at once.
             so_far: The books of the job.
             sample: Accounts that come first, before the run asks about the others: it
                 ended before it could. Those that have been tried are among them.
@@ -208,6 +215,7 @@ class Request:
         Raises:
             ValueError: No account, a completed one, or one that is none of the list.
         """
+        self.concurrency = concurrency
         statuses = self.store.statuses(self.job_id)
         failed = {place for place, status in statuses.items() if status == "failed"}
         chosen = failed if positions is None else self._checked(positions)
@@ -224,17 +232,15 @@ class Request:
             raise ValueError(so_far.budget.reason)
         before, self.fence = self.fence, self.store.claim(self.job_id)
         if self.fence > before + 1:  # others have gone on with it since
-            so_far = self._stored_books(limit, so_far.budget.usd)
-        return self._engine_again(
-            chosen, again=again, limit=limit, so_far=so_far, sample=sample
-        )
+            so_far = self._stored_books(so_far.budget.usd)
+        return self._engine_again(chosen, again=again, so_far=so_far, sample=sample)
 
-    def _stored_books(self, limit: int, budget_usd: float) -> Tally:
+    def _stored_books(self, budget_usd: float) -> Tally:
         """Reads what the job has come to, whoever worked on it."""
         return Tally.of(
             self.store.past(self.job_id),
             total=len(self.accounts),
-            slots=limit,
+            slots=self.limit,
             budget_usd=budget_usd,
         )
 
@@ -243,7 +249,6 @@ class Request:
         chosen: Set[int],
         *,
         again: bool,
-        limit: int,
         so_far: Tally,
         sample: Set[int],
         deadline_seconds: float = math.inf,
@@ -262,7 +267,9 @@ class Request:
         return Engine(
             Pages(self.accounts.frame, array("q", [*first, *others])),
             self.researcher,
-            limit=limit,
+            limit=self.limit,
+            auto=self.concurrency == AUTO,
+            learned=self.store.learned(provider_of(self.researcher)),
             settings=self.settings,
             store=store,
             job_id=job_id,

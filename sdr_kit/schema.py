@@ -30,8 +30,9 @@ from sdr_kit.plain import plain
 from sdr_kit.progress import Progress, Sample
 from sdr_kit.stored_job import StoredJob
 
-# 1 had no edits, 2 no evidence and usage, 3 no terms, 4 no leases and no reuse.
-SCHEMA_VERSION = 5
+# 1 had no edits, 2 no evidence and usage, 3 no terms, 4 no leases and no reuse, 5 no
+# auto and no limits.
+SCHEMA_VERSION = 6
 
 metadata = sa.MetaData()
 jobs = sa.Table(
@@ -56,6 +57,7 @@ jobs = sa.Table(
     sa.Column("lease_until", sa.Float),  # seconds since 1970
     sa.Column("fence", sa.Integer),  # how often it was taken
     sa.Column("wanted", sa.Text),  # what others want of the holder, as JSON
+    sa.Column("auto", sa.Boolean),  # whether concurrency is the most; null: no
     sqlite_autoincrement=True,  # the number of a deleted job is not given again
 )
 
@@ -105,6 +107,15 @@ results = _of_account(
 )
 AGAIN = "again"  # the status of what is completed and wanted once more
 ENDED = results.c.status != AGAIN
+provider_limits = sa.Table(  # what runs have found out
+    "provider_limits",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("cap", sa.Integer),
+    sa.Column("per_minute", sa.Float),
+    sa.Column("knee", sa.Integer),
+    sa.Column("learned_at", sa.Text, nullable=False),  # ISO 8601, UTC
+)
 samples = sa.Table(  # a run over time
     "samples",
     metadata,
@@ -278,6 +289,7 @@ def job_of(row: sa.Row[Any]) -> StoredJob:
         layout=[tuple(each) for each in json.loads(row.layout or "[]")],
         lease=lease,
         progress=None if progress is None else Progress(**json.loads(progress)),
+        auto=bool(row.auto),
     )
 
 

@@ -30,6 +30,10 @@ from sdr_kit.prices import Prices
 DATABASE_NAME = "sdr_kit.db"
 PROJECT_MARKS = (DATABASE_NAME, ".env", "environment.yml", "pyproject.toml", ".git")
 
+# How many accounts at once, or that the best number is looked for while a run goes on.
+Concurrency = int | Literal["auto"]
+AUTO: Literal["auto"] = "auto"
+
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 
@@ -229,12 +233,15 @@ class Settings(BaseSettings):
             )
         return self
 
-    def chosen_concurrency(self, mode: str | None, concurrency: int | None) -> int:
+    def chosen_concurrency(
+        self, mode: str | None, concurrency: Concurrency | None
+    ) -> Concurrency:
         """Gives how many accounts run at once for what a caller asked.
 
         Args:
             mode: `"sequential"`, `"parallel"`, or None for the settings' way.
-            concurrency: 1 to `max_concurrency`, or None for the settings' number.
+            concurrency: 1 to `max_concurrency`, `"auto"`, or None for the settings'
+                number.
 
         Raises:
             ValueError: An unknown mode, or a concurrency outside its range.
@@ -242,11 +249,33 @@ class Settings(BaseSettings):
         if mode not in (None, "sequential", "parallel"):
             raise ValueError(f"mode is {mode!r}; it must be 'sequential' or 'parallel'")
         if concurrency is not None:
-            self.check_concurrency(concurrency)
+            self.check_choice(concurrency)
         parallel = mode == "parallel" or (
             mode is None and self.enable_parallel_processing
         )
         return (concurrency or self.processing_concurrency) if parallel else 1
+
+    def check_choice(self, concurrency: Concurrency) -> Concurrency:
+        """Gives a number or `"auto"` back when it may be chosen.
+
+        Raises:
+            ValueError: It is neither `"auto"` nor a whole number from 1 to
+                `max_concurrency`.
+        """
+        # An array or a frame compares to more than one value.
+        if isinstance(concurrency, str) and concurrency == AUTO:
+            return AUTO
+        top = self.max_concurrency
+        if type(concurrency) is not int or not 1 <= concurrency <= top:
+            raise ValueError(
+                f"concurrency is {concurrency!r}; it must be a whole number from 1 to "
+                f"{top} (MAX_CONCURRENCY), or 'auto'"
+            )
+        return concurrency
+
+    def most(self, concurrency: Concurrency) -> int:
+        """Gives how many there may be at once: auto goes to `auto_max_concurrency`."""
+        return self.auto_max_concurrency if concurrency == AUTO else int(concurrency)
 
     def check_concurrency(self, concurrency: int) -> int:
         """Gives the number back when it may be chosen.

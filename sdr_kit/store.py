@@ -32,9 +32,10 @@ from sdr_kit.database import (
     listed,
     waiting_while_busy,
 )
-from sdr_kit.dates import now
+from sdr_kit.dates import days_ago, now
 from sdr_kit.errors import JobHeldError
 from sdr_kit.job_store import JobStore
+from sdr_kit.law.learned import FRESH_DAYS, NOTHING_LEARNED, Learned
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.settings import Settings
@@ -353,6 +354,25 @@ class Store(JobStore):
         if keys is not None:
             query = query.where(schema.edits.c.key.in_(listed(keys)))
         return dict(schema.edit_of(row) for row in self._db.read(query))
+
+    def learn(self, provider: str, learned: Learned) -> None:
+        """Keeps what a run has found out about a provider's limits.
+
+        Args:
+            provider: See `sdr_kit.fingerprint.provider_of`.
+            learned: That, in place of what was known.
+        """
+        row = (*(provider, learned.cap, learned.per_minute, learned.knee), now())
+        table = schema.provider_limits
+        self._db.write(lambda connection: insert(connection, table, [row]))
+
+    def learned(self, provider: str | None) -> Learned:
+        """Gives what is known of a provider's limits, when it is not too old."""
+        table = schema.provider_limits
+        fresh = table.c.learned_at >= days_ago(FRESH_DAYS)
+        query = sa.select(table.c.cap, table.c.per_minute, table.c.knee)
+        rows = self._db.read(query.where(table.c.provider == provider, fresh))
+        return Learned(**rows[0]._mapping) if rows else NOTHING_LEARNED
 
 
 AnyStore = Store | MemoryStore

@@ -10,6 +10,7 @@ from typing import SupportsIndex
 from sdr_kit.account import Usage
 from sdr_kit.lease import Lease
 from sdr_kit.progress import ENDED, Progress, Sample, State
+from sdr_kit.settings import AUTO, Concurrency
 
 
 def job_number(job_id: SupportsIndex) -> int:
@@ -30,7 +31,8 @@ class Beginning:
 
     Attributes:
         researcher: What the researcher is called.
-        concurrency: How many at once, to begin with.
+        concurrency: How many at once, to begin with; in auto at most.
+        auto: Whether the best number is looked for.
         synthetic: Whether what it says is invented.
         terms: Who answers, what is asked, and at which prices; None when nobody knows.
         fingerprint: Who answers and what is asked; None when nobody knows.
@@ -46,6 +48,7 @@ class Beginning:
     fingerprint: str | None = None
     reuse_since: str | None = None
     budget_usd: float | None = None
+    auto: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +63,8 @@ class StoredJob:
         researcher: What the researcher is called; empty before the job has begun.
         synthetic: Whether what the researcher says is invented.
         terms: Who answers, what is asked, and at which prices; None: nobody knows.
-        concurrency: How many at once, to begin with; 0 before that.
+        concurrency: How many at once, to begin with, in auto at most; 0 before that.
+        auto: Whether the best number is looked for.
         total: Accounts in the list.
         state: As it was last noted; `running` may be one whose process has died.
         reason: Why it ended early; else None.
@@ -83,6 +87,12 @@ class StoredJob:
     budget_usd: float | None
     lease: Lease
     progress: Progress | None
+    auto: bool = False
+
+    @property
+    def chosen(self) -> Concurrency:
+        """What concurrency it was begun with."""
+        return AUTO if self.auto else self.concurrency
 
     def begun_by(self, name: str, terms: str | None) -> bool:
         """Whether it was begun with a researcher of that name, asked the same.

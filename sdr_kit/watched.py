@@ -17,7 +17,7 @@ from sdr_kit.batch import Run
 from sdr_kit.estimate import Estimate
 from sdr_kit.job_results import Asked, JobResults
 from sdr_kit.progress import Progress, RunSummary, Sample, State
-from sdr_kit.settings import Settings
+from sdr_kit.settings import AUTO, Concurrency, Settings
 from sdr_kit.store import Store
 from sdr_kit.stored_job import Past, StoredJob
 from sdr_kit.tally import Tally
@@ -58,7 +58,9 @@ class WatchedJob(JobResults):
         super().__init__(accounts, store, job_id, asked)
         self._source = store
         self._settings = settings
-        self._limit: int | None = None  # what was asked for and is not yet heard
+        self._limit: Concurrency | None = (
+            None  # what was asked for and is not yet heard
+        )
         self._read: tuple[object, Past] | None = None
 
     @property
@@ -92,7 +94,7 @@ class WatchedJob(JobResults):
         return frozenset()
 
     @property
-    def concurrency(self) -> int:
+    def concurrency(self) -> Concurrency:
         """How many accounts may run at once; set it while somebody works on it.
 
         Raises:
@@ -100,14 +102,15 @@ class WatchedJob(JobResults):
                 `MAX_CONCURRENCY`.
             RuntimeError: Set while nobody works on it.
         """
-        now = self.progress.limit
+        progress = self.progress
+        now: Concurrency = AUTO if progress.auto else progress.limit
         if self._limit == now:
             self._limit = None
         return now if self._limit is None else self._limit
 
     @concurrency.setter
-    def concurrency(self, concurrency: int) -> None:
-        limit = self._settings.check_concurrency(concurrency)
+    def concurrency(self, concurrency: Concurrency) -> None:
+        limit = self._settings.check_choice(concurrency)
         self._source.steer(self.id, limit=limit)
         self._limit = limit
 
@@ -123,7 +126,7 @@ class WatchedJob(JobResults):
 
     def estimate(self) -> Estimate | None:
         """Says what the accounts without a result will take; None when nobody knows."""
-        return self._estimated(self.concurrency, self._settings)
+        return self._estimated(self.progress.limit, self._settings)
 
     def pause(self) -> None:
         """Starts nothing more until `resume`; what runs finishes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sdr_kit.settings import check_budget
+from sdr_kit.settings import AUTO, Concurrency, check_budget
 
 STATES = ("running", "paused", "cancelled")
 
@@ -17,15 +17,17 @@ Wishes = Mapping[str, tuple[int, Any]]  # name → number and value
 
 
 def checked(
-    *, limit: int | None, state: str | None, budget_usd: float | None
+    *, limit: Concurrency | None, state: str | None, budget_usd: float | None
 ) -> dict[str, Any]:
     """Gives what is wanted, by name, without what is not.
 
     Raises:
         ValueError: Nothing is wanted, or a value is outside its range.
     """
-    if limit is not None and (type(limit) is not int or limit < 1):
-        raise ValueError(f"limit is {limit!r}; it must be a whole number from 1")
+    if limit not in (None, AUTO) and (type(limit) is not int or limit < 1):
+        raise ValueError(
+            f"limit is {limit!r}; it must be a whole number from 1, or 'auto'"
+        )
     if state is not None and state not in STATES:
         raise ValueError(f"state is {state!r}; it must be one of {', '.join(STATES)}")
     if budget_usd is not None:

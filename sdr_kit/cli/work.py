@@ -89,7 +89,8 @@ def run(source: str, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
     screen, settings = Screen(json=json), named.settings_for(wanted.database)
     delivery.check()
     with as_wrong_use():
-        limit = settings.chosen_concurrency(wanted.mode, wanted.concurrency)
+        chosen = settings.chosen_concurrency(wanted.mode, wanted.concurrency)
+        limit = settings.most(chosen)
         budget_usd = settings.chosen_budget(wanted.budget_usd)
         check_deadline(wanted.deadline_seconds)
     asked = wanted.researcher or "sandbox"

@@ -117,6 +117,11 @@ class ProviderResearcher(ReadyMadeResearcher):
         self._client: httpx.AsyncClient  # while it is open
 
     @property
+    def provider(self) -> str:
+        """Whose limits it meets."""
+        return f"{self._endpoint.host}|{self.model}"
+
+    @property
     def fingerprint(self) -> str:
         """Who answers and what is asked: results of equal ones can stand for others."""
         asked = [

@@ -98,6 +98,7 @@ class Sandbox(ReadyMadeResearcher):
         # What it says is never reused; a job of it goes on with the same questions.
         asked = (each.fingerprint for each in self.briefs)
         self.terms = "|".join(("sandbox", *asked, "free"))
+        self.provider = f"sandbox|{self.options!r}"  # whose limits it meets
         self._server = SandboxServer(self.options)
         self._client: OpenAIResearcher  # while it is open
         self._parts = AsyncExitStack()

@@ -19,7 +19,7 @@ import pandas as pd
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.estimate import SAMPLE
 from sdr_kit.recovery import AnyJob
-from sdr_kit.settings import Settings
+from sdr_kit.settings import AUTO, Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.accounts_view import AccountsView
@@ -407,7 +407,9 @@ class Workbench(widgets.VBox):
             noticed=() if job is None else job.notices,
         )
         self._progress.value = markup.progress(
-            now, desk.total, limit=None if job is None else job.concurrency
+            now,
+            desk.total,
+            limit=None if job is None else desk.settings.most(job.concurrency),
         )
         titles = tuple(view.title for view in self._views)
         if self._tabs.titles != titles:
@@ -432,7 +434,7 @@ class Workbench(widgets.VBox):
         self._chooser.enable(free=not (active or comparing))
         sequential = self._mode.value == "Sequential"
         self._slider.disabled = sequential
-        if active and not sequential and job is not None:
+        if active and not sequential and job is not None and job.concurrency != AUTO:
             self._follow_concurrency(job.concurrency)
 
     def _renew_question(self) -> None:
