@@ -351,6 +351,7 @@ async def test_what_a_person_has_set_is_kept_whatever_research_says(
 
 def test_the_options_are_those_of_the_contract() -> None:
     common = {"mode", "concurrency", "store", "settings", "budget_usd", "refresh"}
+    common |= {"deadline_seconds"}
     for function, more in ((sdr_kit.process, set()), (sdr_kit.start, {"sample"})):
         options = common | more
         parameters = inspect.signature(function).parameters

@@ -76,6 +76,30 @@ VERSIONS = [
         output_tokens = 1, searches = 0 WHERE position = 0;
     """,
     "ALTER TABLE jobs ADD COLUMN terms TEXT; UPDATE jobs SET terms = 'before';",
+    """
+    CREATE TABLE samples (
+        job_id INTEGER NOT NULL, seconds FLOAT NOT NULL, sample TEXT NOT NULL,
+        PRIMARY KEY (job_id, seconds), FOREIGN KEY(job_id) REFERENCES jobs (id)
+    ) WITHOUT ROWID;
+    ALTER TABLE jobs ADD COLUMN synthetic BOOLEAN;
+    ALTER TABLE jobs ADD COLUMN source TEXT;
+    ALTER TABLE jobs ADD COLUMN layout TEXT;
+    ALTER TABLE jobs ADD COLUMN budget_usd FLOAT;
+    ALTER TABLE jobs ADD COLUMN slot_seconds FLOAT;
+    ALTER TABLE jobs ADD COLUMN progress TEXT;
+    ALTER TABLE jobs ADD COLUMN holder TEXT;
+    ALTER TABLE jobs ADD COLUMN lease_until FLOAT;
+    ALTER TABLE jobs ADD COLUMN fence INTEGER;
+    ALTER TABLE jobs ADD COLUMN wanted TEXT;
+    ALTER TABLE accounts ADD COLUMN "key" TEXT;
+    ALTER TABLE results ADD COLUMN found_at TEXT;
+    ALTER TABLE results ADD COLUMN found_by TEXT;
+    ALTER TABLE results ADD COLUMN reused_from INTEGER;
+    ALTER TABLE results ADD COLUMN saved_usd FLOAT;
+    UPDATE jobs SET synthetic = 0, source = 'a.csv', fence = 1, lease_until = 0.0;
+    INSERT INTO samples VALUES (1, 0.5, '{"seconds": 0.5, "accounts_per_minute": 60.0,
+        "running": 2, "limit": 2, "failed": 0, "held": false}');
+    """,
 ]
 
 
@@ -93,7 +117,7 @@ def rows() -> dict[str, list[object]]:
         return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in names}  # noqa: S608
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_a_file_of_an_older_version_keeps_all_and_is_gone_on_with(version: int) -> None:
     of_version(version)
     before = rows()

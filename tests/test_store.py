@@ -582,7 +582,7 @@ def test_a_file_that_is_deleted_while_it_is_written_to_is_missed(file: Store) ->
 def test_a_file_of_a_newer_version_is_refused(file: Store) -> None:
     with connect(path_of(file)) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(StoreError, match=r"newer sdr_kit \(schema 6, this one knows 5"):
+    with pytest.raises(StoreError, match=r"newer sdr_kit \(schema 7, this one knows 6"):
         Store(f"sqlite:///{file}")
 
 
