@@ -20,6 +20,7 @@ import pandas as pd
 
 from sdr_kit.account import Edit
 from sdr_kit.accounts import Accounts
+from sdr_kit.diagnosis import Diagnosis
 from sdr_kit.engine import Engine
 from sdr_kit.estimate import Estimate
 from sdr_kit.job_results import Asked, JobResults
@@ -52,11 +53,13 @@ class Run(JobResults):
         *,
         summary: RunSummary,
         history: Sequence[Sample],
+        diagnosis: Diagnosis | None = None,
     ) -> None:
         super().__init__(accounts, store, job_id, asked)
         self.job_id = job_id
         self._summary = summary
         self._history = history
+        self._diagnosis = diagnosis
         self._frame: tuple[dict[int, Edit], pd.DataFrame] | None = None
 
     @property
@@ -68,6 +71,14 @@ class Run(JobResults):
     def history(self) -> Sequence[Sample]:
         """The run over time, in at most 1,000 samples."""
         return self._history
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """What has kept the run from being faster: `.cause`, and `.sentence`.
+
+        None when another process has run it; `progress.held_back` has the sentence.
+        """
+        return self._diagnosis
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -176,6 +187,7 @@ def run_of(request: Request, engine: Engine) -> Run:
         _asked(request),
         summary=engine.summary(),
         history=engine.tally.history.samples,
+        diagnosis=engine.diagnosis(),
     )
 
 
@@ -320,6 +332,11 @@ class Job(JobResults):
     def history(self) -> Sequence[Sample]:
         """The run over time, in at most 1,000 samples."""
         return self._engine.tally.history.samples
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What has kept it from being faster so far: `.cause`, and `.sentence`."""
+        return self._engine.diagnosis()
 
     @property
     def summary(self) -> RunSummary:

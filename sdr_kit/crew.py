@@ -118,10 +118,11 @@ class Crew:
 
     def _maybe_take(self, now: float) -> Work | None:
         """Takes a slot and an account; if there is none, sees to being woken."""
+        course = self._course
         if self._writer.full(now):
             self._starved = True
+            course.gate.kept_back(now)
             return None
-        course = self._course
         wait = course.gate.wait(now)
         if wait == 0 and course.tally.budget.bounded and not self._has_money():
             return None

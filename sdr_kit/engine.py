@@ -31,6 +31,7 @@ from sdr_kit.aftermath import Aftermath
 from sdr_kit.backoff import Backoff
 from sdr_kit.course import Course
 from sdr_kit.crew import Crew
+from sdr_kit.diagnosis import Diagnosis
 from sdr_kit.ending import Ending
 from sdr_kit.errors import JobHeldError, StoreError, classify
 from sdr_kit.feed import NOTHING_TRIED, Feed, Tried
@@ -165,7 +166,13 @@ class Engine:
             spent=spent,
             found=found,
         )
-        self._standing = Standing(course, self._writer, self._watch, self._ending)
+        self._standing = Standing(
+            course,
+            self._writer,
+            self._watch,
+            self._ending,
+            delay_ms=settings.account_delay_ms,
+        )
         self._opening: anyio.CancelScope
 
     # Questions: from any thread.
@@ -183,6 +190,10 @@ class Engine:
     def progress(self) -> Progress:
         """Takes a snapshot of the run."""
         return self._standing.progress()
+
+    def diagnosis(self) -> Diagnosis:
+        """Says what has kept the run from being faster."""
+        return self._standing.diagnosis()
 
     def summary(self) -> RunSummary:
         """Says what the run has come to."""

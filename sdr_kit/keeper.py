@@ -54,7 +54,8 @@ class Keeper:
         fence: The number under which it was taken.
         snapshot: Says how the run is doing; called on the keeper's thread.
         obey: Is told what another process wants: `limit` (int or `"auto"`), `state`
-            (`"running"`, `"paused"`, `"cancelled"`), `budget_usd`; on the keeper's thread.
+            (`"running"`, `"paused"`, `"cancelled"`), `budget_usd`; on the keeper's
+            thread.
         lost: Is told that somebody else has the job now; on the keeper's thread.
     """
 

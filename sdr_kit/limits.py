@@ -38,9 +38,11 @@ from sdr_kit.law.ramp import Ramp
 OUTAGE_ATTEMPTS = 10  # at least so many failures in a row before an outage is assumed
 CALL_SECONDS = 0.02  # what answers sooner is no provider, and says nothing of a knee
 
+TOLD_AGAIN = 0.1  # by such a share a number must change to be told again
+
 # What keeps the next start back.
 Bound = Literal[
-    "limit", "cap", "pace", "hold", "knee", "ramp", "gap", "outage", "paused"
+    "limit", "cap", "pace", "hold", "knee", "ramp", "gap", "outage", "disk", "paused"
 ]
 
 
@@ -120,6 +122,8 @@ class Gate:
         self._starts: dict[int, tuple[int, float]] = {}  # the n-th in flight, and when
         self._holds_in_a_row = 0
         self._failures_in_a_row = 0
+        self._findings: list[str] = []
+        self._told: dict[str, float] = {}  # what was told last, by its kind
         self._bound: Bound | None = None
         self._bound_since: float | None = None
 
@@ -155,12 +159,18 @@ class Gate:
         self._note(now, bound if seconds else None)
         return seconds
 
+    def kept_back(self, now: float) -> None:
+        """Notes that nothing may start because results wait to be stored."""
+        self._note(now, "disk")
+
     def start(self, now: float) -> int:
         """Takes a slot; gives the ticket that `end` wants back."""
         self.in_flight += 1
         self._last_start = now
         self._tickets += 1
         number = self.in_flight
+        if number >= self.limit:  # nobody asks now when the next may go
+            self._note(now, "limit")
         self._starts[self._tickets] = number, now
         if not self.free:
             self.pace.started(now)
@@ -207,6 +217,9 @@ class Gate:
             self.cap.succeeded()
             if seconds > CALL_SECONDS and outcome == "completed":
                 self.knee.answered(number, seconds)
+                if self.auto and self.knee.found:
+                    most = max(1, math.floor(self.knee.limit))
+                    self._tell("knee", most, f"more than {most} only make each slower")
             if ticket > self._round_began:
                 self._accepted(number, now, unproven=unproven)
             self._notice_same_failure(outcome, message, about)
@@ -217,6 +230,11 @@ class Gate:
             self._refused(ticket, number, started, now, retry_after, message)
         elif outcome == "transient":
             self._failed(ticket, number, started, now, retry_after, message)
+
+    def take_findings(self) -> list[str]:
+        """Gives what was found out since this was last asked, a phrase each."""
+        findings, self._findings = self._findings, []
+        return findings
 
     def ask(self, question: str) -> None:
         """Pauses until `resume`, which is the answer."""
@@ -339,16 +357,34 @@ class Gate:
             self._lengthen(now, retry_after, message, capped=capped)
             return
         found = self.cap.refused(number) if capped else None
+        if found is not None:
+            most = int(self.cap.ceiling)
+            self._tell("cap", most, f"more than {most} at once are refused")
         if not capped or number == 1:
             if ticket != self._round_began + 1:  # others have been taken since
                 self._holds_in_a_row = 0
             hold = self._begin_hold("rate_limit", now, retry_after, message)
             self.pace.enacted = True
             self.pace.marked(started, hold.until - started)
+            self._tell_pace()
         elif found == "fell":
             self._fell(started)
         elif found == "falling":
             self._begin_round()
+
+    def _tell_pace(self) -> None:
+        rate = self.learned.per_minute
+        if rate is not None:
+            self._tell("pace", rate, f"about {rate:,.0f} calls a minute are taken")
+        elif "hold" not in self._told:
+            self._tell("hold", 1, "the provider asks to wait")
+
+    def _tell(self, kind: str, value: float, words: str) -> None:
+        """Keeps a finding to be told, when it differs from what was told before."""
+        before = self._told.get(kind)
+        if before is None or abs(value - before) > TOLD_AGAIN * before:
+            self._told[kind] = value
+            self._findings.append(words)
 
     def _lengthen(
         self, now: float, retry_after: float | None, message: str, *, capped: bool

@@ -37,6 +37,7 @@ WINDOW_SECONDS = (3.0, 120.0)
 RATE_SECONDS = 0.02  # what finishes closer together is kept as one, or it were millions
 
 HISTORY_SAMPLES = 1_000  # when so many are kept, every second one is dropped
+HISTORY_NOTES = 200  # samples that are kept because they say something
 SAMPLE_SECONDS = 0.25
 
 
@@ -64,6 +65,8 @@ class Progress:
         reused: Completed accounts whose research an earlier job has paid for.
         limit: How many may run at once, by what was chosen and what the provider takes.
         auto: Whether the best number is looked for.
+        held_back: What has kept the run from being faster so far, a sentence; None
+            before that can be said.
         accounts_per_minute: Rate over the last window (3 to 120 s).
         seconds: Since the start of the run.
         eta_seconds: Until the end at this rate; None when that cannot be said.
@@ -96,6 +99,7 @@ class Progress:
     projected_cost_usd: float | None = None
     reused: int = 0
     auto: bool = False
+    held_back: str | None = None
 
     @property
     def held(self) -> bool:
@@ -185,6 +189,7 @@ class Sample:
         limit: How many may run at once; 0 while paused.
         failed: Accounts given up so far.
         held: Whether the provider kept the run from starting accounts.
+        note: What was found out about the provider since the last one; None: nothing.
     """
 
     seconds: float
@@ -193,6 +198,7 @@ class Sample:
     limit: int
     failed: int
     held: bool
+    note: str | None = None
 
 
 class Rate:
@@ -252,7 +258,13 @@ class History:
 
     def add(self, sample: Sample) -> None:
         """Keeps a sample; halves the history and its pace when it is full."""
-        self.samples = [*self.samples[:: self._stride()], sample]
+        stride = self._stride()
+        kept = self.samples
+        if stride > 1:  # what was found out is kept, as long as it is not too much
+            noted = {i for i, each in enumerate(kept) if each.note}
+            noted = noted if len(noted) <= HISTORY_NOTES else set()
+            kept = [each for i, each in enumerate(kept) if not i % stride or i in noted]
+        self.samples = [*kept, sample]
 
     def _stride(self) -> int:
         if len(self.samples) < HISTORY_SAMPLES:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from sdr_kit.course import Course
+from sdr_kit.diagnosis import Diagnosis, Symptoms, diagnose
 from sdr_kit.ending import Ending
 from sdr_kit.progress import Progress, Sample, State
 from sdr_kit.watch import Watch
@@ -21,9 +22,17 @@ class Standing:
     """
 
     def __init__(
-        self, course: Course, writer: Writer, watch: Watch, ending: Ending
+        self,
+        course: Course,
+        writer: Writer,
+        watch: Watch,
+        ending: Ending,
+        *,
+        delay_ms: float,
     ) -> None:
         self.over = False
+        self._delay_ms = delay_ms
+        self._earlier = course.tally.seconds, course.tally.work_seconds
         self._course = course
         self._writer = writer
         self._watch = watch
@@ -53,6 +62,7 @@ class Standing:
             retries=tally.retries,
             limit=course.gate.allowed,
             auto=course.gate.auto,
+            held_back=str(self.diagnosis()) if tally.calls else None,
             accounts_per_minute=rate,
             seconds=now,
             eta_seconds=60 * left / rate if rate and state == "running" else None,
@@ -60,6 +70,25 @@ class Standing:
             cost_usd=tally.cost_usd,
             budget_usd=tally.budget.usd if tally.budget.bounded else None,
             projected_cost_usd=tally.projected_cost_usd,
+        )
+
+    def diagnosis(self) -> Diagnosis:
+        """Says what has kept the run from being faster so far."""
+        gate, tally = self._course.gate, self._course.tally
+        seconds, work = self._earlier
+        seconds, work = self._course.seconds - seconds, tally.work_seconds - work
+        return diagnose(
+            Symptoms(
+                spent=dict(gate.spent),
+                seconds=seconds,
+                late_seconds=self._watch.late_seconds,
+                limit=gate.limit,
+                auto=gate.auto,
+                at_once=work / seconds if seconds else 0.0,
+                latency=work / tally.calls if tally.calls else 0.0,
+                delay_ms=self._delay_ms,
+                learned=gate.learned,
+            )
         )
 
     def _state(self) -> tuple[State, str | None]:
@@ -86,6 +115,7 @@ class Recorder:
     """Draws a run over time: a sample every so often, and one at its end."""
 
     def __init__(self, course: Course, progress: Callable[[], Progress]) -> None:
+        self._gate = course.gate
         self._history = course.tally.history
         self._progress = progress
         self._sampling: asyncio.TimerHandle | None = None
@@ -112,5 +142,6 @@ class Recorder:
                 limit=0 if now.state == "paused" else now.limit,
                 failed=now.failed,
                 held=now.held,
+                note="; ".join(self._gate.take_findings()) or None,
             )
         )

@@ -38,6 +38,8 @@ class Tally:
         seconds: How long the run took, once it has ended.
         history: The run over time.
         usage: What the committed attempts took, failed ones too.
+        work_seconds: Σ seconds of the attempts.
+        calls: Of the researcher, in this process.
     """
 
     def __init__(
@@ -57,10 +59,11 @@ class Tally:
         self.seconds = 0.0
         self.history = History()
         self.retries = 0
+        self.calls = 0
         self.rate = Rate()
         self.slots = SlotMeter(now=0.0, slots=slots)
         self.usage = Usage()
-        self._work_seconds = 0.0
+        self.work_seconds = 0.0
         self._before = (reused, 0.0)  # accounts ended and dollars spent by earlier runs
 
     @classmethod
@@ -82,7 +85,7 @@ class Tally:
         )
         books.counts = (past.completed, past.failed)
         books.seconds, books.retries = past.seconds, past.retries
-        books.usage, books._work_seconds = past.usage, past.work_seconds
+        books.usage, books.work_seconds = past.usage, past.work_seconds
         books.budget.take_up(past.usage.cost_usd or 0.0, calls=past.priced_calls)
         books.slots = SlotMeter(
             now=past.seconds, slots=slots, slot_seconds=past.slot_seconds
@@ -128,8 +131,9 @@ class Tally:
 
     def attempted(self, attempt: Attempt) -> None:
         """Counts a call of the researcher."""
+        self.calls += 1
         self.retries += attempt.number > 1
-        self._work_seconds += attempt.seconds
+        self.work_seconds += attempt.seconds
         self.budget.spend(attempt)
 
     @property
@@ -179,8 +183,8 @@ class Tally:
             saved_usd=self.saved_usd,
             seconds=seconds,
             accounts_per_minute=60 * (done - self.reused) / seconds if seconds else 0.0,
-            speedup=self._work_seconds / seconds if seconds else 0.0,
-            efficiency=self._work_seconds / slot_seconds if slot_seconds else 0.0,
+            speedup=self.work_seconds / seconds if seconds else 0.0,
+            efficiency=self.work_seconds / slot_seconds if slot_seconds else 0.0,
             retries=self.retries,
             cost_usd=self.cost_usd,
             usage=self.usage,

@@ -30,6 +30,9 @@ class Watch:
     Args:
         at_work: Who is at work, by position; the engine's own.
         timeout: How long an attempt may take, in seconds.
+
+    Attributes:
+        late_seconds: For how long in all the loop was held up.
     """
 
     def __init__(self, at_work: Mapping[int, Work], *, timeout: float) -> None:
@@ -41,6 +44,7 @@ class Watch:
             f"(ACCOUNT_TIMEOUT_SECONDS={timeout:g}).",
         )
         self._blocked = 0.0
+        self.late_seconds = 0.0
         self._loop: asyncio.AbstractEventLoop
         self._sweeping: asyncio.TimerHandle | None = None
         self._beating: asyncio.TimerHandle | None = None
@@ -118,6 +122,8 @@ class Watch:
 
     def _beat(self) -> None:
         self._blocked = self._longest()
+        if self._beating is not None:
+            self.late_seconds += max(self._loop.time() - self._beating.when(), 0.0)
         self._beating = self._loop.call_later(BEAT_SECONDS, self._beat)
 
     def _longest(self) -> float:
