@@ -3,6 +3,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -271,9 +272,25 @@ def test_a_live_chart_is_drawn_again_and_again() -> None:
     for number in (3, 1000):
         charts.draw_live(figure, samples(number))
         assert not figure.layout.annotations[0].visible
-        assert {len(trace.x) for trace in figure.data} == {number}
+        *lines, marks = figure.data
+        assert {len(trace.x) for trace in lines} == {number}
         # Lists would travel as text, three times as slow.
-        assert all(isinstance(trace.y, np.ndarray) for trace in figure.data)
+        assert all(isinstance(trace.y, np.ndarray) for trace in lines)
+        assert not marks.visible
+
+
+def test_what_is_found_out_about_the_provider_is_marked() -> None:
+    figure = charts.live_figure()
+    run = samples(8)
+    run[3] = replace(run[3], note="more than 12 at once are refused")
+    for _ in range(2):
+        charts.draw_live(figure, run)
+        marks = traces(figure)["found out"]
+        assert marks.visible
+        assert list(marks.x) == [run[3].seconds]
+        assert list(marks.text) == ["more than 12 at once are refused"]
+    charts.draw_live(figure, samples(8))  # another run
+    assert not traces(figure)["found out"].visible
 
 
 def test_the_latencies_of_all_attempts_are_counted_once() -> None:

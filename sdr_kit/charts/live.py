@@ -32,8 +32,9 @@ def run_figure(samples: Sequence[Sample]) -> go.Figure:
     Returns:
         Three charts above each other: x is seconds since the start of the run. From
         the top: accounts per minute; how many accounts are in flight, under the limit
-        that the slider sets, shaded while the provider holds the run; accounts failed
-        so far.
+        (the slider's, or lower where the provider takes no more), shaded while the
+        provider holds the run, with a mark for each thing found out about it; accounts
+        failed so far.
     """
     figure = make_subplots(
         rows=3,
@@ -55,6 +56,19 @@ def run_figure(samples: Sequence[Sample]) -> go.Figure:
             row,
             1,
         )
+    figure.add_trace(
+        go.Scatter(
+            name="found out",
+            mode="markers",
+            x=[],
+            y=[],
+            visible=False,
+            marker={"symbol": "diamond", "size": 9, "color": ORANGE},
+            hovertemplate=named("%{text}"),
+        ),
+        2,
+        1,
+    )
     figure.update_traces(selector={"name": "held"}, fillcolor="rgba(230, 159, 0, 0.3)")
     figure.update_layout(hovermode="x unified")
     for row, title in enumerate(("accounts/min", "accounts", "failed"), start=1):
@@ -84,11 +98,19 @@ def draw_live(figure: go.Figure, samples: Sequence[Sample]) -> None:
         "failed": [each.failed for each in samples],
     }
     seconds = np.array([each.seconds for each in samples])  # arrays travel as binary
+    noted = [each for each in samples if each.note]
     with figure.batch_update():
         if figure.layout.showlegend is not bool(
             samples
         ):  # it costs as much as the rest
             say_empty(figure, "" if samples else _NOTHING_YET)
-        for trace in figure.data:
+        *lines, marks = figure.data
+        for trace in lines:
             trace.x = seconds
             trace.y = np.array(columns[trace.name])
+        notes = tuple(each.note for each in noted)
+        if notes != (marks.text or ()):
+            marks.x = np.array([each.seconds for each in noted])
+            marks.y = np.array([each.limit for each in noted])
+            marks.text = notes
+        marks.visible = bool(notes)
