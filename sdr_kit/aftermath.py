@@ -112,7 +112,11 @@ class Aftermath:
         if result is None or result.kind == "stop":
             return None
         wait = self._policy.maybe_wait(
-            work, result, now=now, in_outage=course.gate.in_outage
+            work,
+            result,
+            now=now,
+            in_outage=course.gate.in_outage,
+            latency=course.tally.latency,
         )
         if wait is None and result.kind == "transient" and self._may_be_down(work):
             course.feed.park(work, result)

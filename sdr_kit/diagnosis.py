@@ -53,7 +53,7 @@ class Symptoms:
         limit: How many at once were allowed by choice.
         auto: Whether the best number was looked for.
         at_once: How many were at work on average.
-        latency: Mean seconds of a call.
+        latency: Mean seconds of a call that was answered; infinity when none was.
         delay_ms: `ACCOUNT_DELAY_MS`.
         learned: What was found out about the provider.
     """
@@ -147,7 +147,7 @@ def _cap(run: Symptoms) -> str:
 
 def _rate_limit(run: Symptoms) -> str:
     rate = run.learned.per_minute
-    if rate is None:
+    if rate is None or math.isinf(run.latency):
         waited = run.spent.get("hold", 0.0) + run.spent.get("pace", 0.0)
         return (
             "Held back by the provider's rate limit: it asked to wait "

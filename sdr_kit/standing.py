@@ -62,7 +62,7 @@ class Standing:
             retries=tally.retries,
             limit=course.gate.allowed,
             auto=course.gate.auto,
-            held_back=str(self.diagnosis()) if tally.calls else None,
+            held_back=str(self.diagnosis()) if tally.answered else None,
             accounts_per_minute=rate,
             seconds=now,
             eta_seconds=60 * left / rate if rate and state == "running" else None,
@@ -85,7 +85,7 @@ class Standing:
                 limit=gate.limit,
                 auto=gate.auto,
                 at_once=work / seconds if seconds else 0.0,
-                latency=work / tally.calls if tally.calls else 0.0,
+                latency=tally.latency,
                 delay_ms=self._delay_ms,
                 learned=gate.learned,
             )

@@ -39,7 +39,8 @@ class Tally:
         history: The run over time.
         usage: What the committed attempts took, failed ones too.
         work_seconds: Σ seconds of the attempts.
-        calls: Of the researcher, in this process.
+        answered: Calls that were answered, in this process.
+        answered_seconds: Σ seconds of those.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Tally:
         self.seconds = 0.0
         self.history = History()
         self.retries = 0
-        self.calls = 0
+        self.answered, self.answered_seconds = 0, 0.0
         self.rate = Rate()
         self.slots = SlotMeter(now=0.0, slots=slots)
         self.usage = Usage()
@@ -131,10 +132,17 @@ class Tally:
 
     def attempted(self, attempt: Attempt) -> None:
         """Counts a call of the researcher."""
-        self.calls += 1
+        if attempt.outcome == "completed":
+            self.answered += 1
+            self.answered_seconds += attempt.seconds
         self.retries += attempt.number > 1
         self.work_seconds += attempt.seconds
         self.budget.spend(attempt)
+
+    @property
+    def latency(self) -> float:
+        """Mean seconds of a call that was answered; infinity before the first."""
+        return self.answered_seconds / self.answered if self.answered else math.inf
 
     @property
     def cost_usd(self) -> float:

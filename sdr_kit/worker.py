@@ -140,6 +140,9 @@ class Work:
         )
 
 
+MOST_DOUBLINGS = 30  # a number that is surely long enough, and no overflow
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
     """Whether a failed account is tried again, and when.
@@ -155,14 +158,27 @@ class RetryPolicy:
     backoff: Backoff
 
     def maybe_wait(
-        self, work: Work, verdict: Verdict, *, now: float, in_outage: bool
+        self,
+        work: Work,
+        verdict: Verdict,
+        *,
+        now: float,
+        in_outage: bool,
+        latency: float = math.inf,
     ) -> float | None:
         """Gives the seconds until the next try, or None when there is none.
 
         An account refused once may go again at once: the gate holds it back with all
         the others. One that is refused again lets others go first, so that an account
-        which no waiting helps does not hold up the run. In an outage no retry is used
-        up.
+        which no waiting helps does not hold up the run: for two calls' time, and twice
+        as long each time. In an outage no retry is used up.
+
+        Args:
+            work: The account.
+            verdict: How its last call failed.
+            now: Seconds on the run's clock.
+            in_outage: Whether the provider is taken to be down.
+            latency: Mean seconds of a call; infinity when that is not known.
         """
         if verdict.kind == "rate_limited":
             if work.refused_since is None:
@@ -170,7 +186,7 @@ class RetryPolicy:
             if now - work.refused_since > self.max_refused:
                 return None
             work.refusals += 1
-            return 0.0 if work.refusals == 1 else self.backoff.ceiling(work.refusals)
+            return self._refused_wait(work.refusals, latency)
         work.refused_since, work.refusals = None, 0
         if verdict.kind != "transient":
             return None
@@ -182,6 +198,12 @@ class RetryPolicy:
         if work.retries > self.max_retries:
             return None
         return self.backoff.jittered(work.retries)
+
+    def _refused_wait(self, refusals: int, latency: float) -> float:
+        if refusals == 1:
+            return 0.0
+        calls = latency * 2 ** min(refusals - 1, MOST_DOUBLINGS)
+        return min(self.backoff.ceiling(refusals), calls)
 
 
 def name_of(researcher: Researcher) -> str:

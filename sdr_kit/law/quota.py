@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from sdr_kit.account import RateLimits
 
 APART = 0.1  # of the reset: two ends further apart can be told apart
+# A window is taken to end so much later than was said, of its rest and at most in
+# seconds: calls on their way would come just before its end, and all be refused.
+MARGIN, MARGIN_SECONDS = 0.02, 0.5
 WEIGHT = 0.1  # of each answer in the mean tokens of a call
 RESERVE = 2.0  # calls of an average size that are left when tokens are counted
 
@@ -104,7 +107,7 @@ class Quota:
             return now
         if not self._window and said.rate:
             return max(now, self._at + (1 - left) / said.rate)
-        again = self._at + said.reset
+        again = self._at + said.reset + min(MARGIN * said.reset, MARGIN_SECONDS)
         if again > now:
             return again
         # The next window has begun, with all of its calls.
