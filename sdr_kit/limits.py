@@ -326,6 +326,7 @@ class Gate:
         message: str,
     ) -> None:
         self.free = False
+        self._never_at_work(ticket)
         late = ticket <= self._round_began
         self.pace.refused(late=late)
         self.quota.refused(ticket)
@@ -349,6 +350,12 @@ class Gate:
             self._fell(started)
         elif found == "falling":
             self._begin_round()
+
+    def _never_at_work(self, refused: int) -> None:
+        """Counts a refused call out of what was in flight when others started."""
+        for ticket, (number, started) in self._starts.items():
+            if ticket > refused:
+                self._starts[ticket] = number - 1, started
 
     def _lengthen(
         self, now: float, retry_after: float | None, message: str, *, capped: bool
