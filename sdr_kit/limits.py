@@ -344,6 +344,7 @@ class Gate:
         message: str,
     ) -> None:
         self.free = False
+        self._never_at_work(ticket)
         late = ticket <= self._round_began
         self.pace.refused(late=late)
         self.quota.refused(ticket)
@@ -385,6 +386,12 @@ class Gate:
         if before is None or abs(value - before) > TOLD_AGAIN * before:
             self._told[kind] = value
             self._findings.append(words)
+
+    def _never_at_work(self, refused: int) -> None:
+        """Counts a refused call out of what was in flight when others started."""
+        for ticket, (number, started) in self._starts.items():
+            if ticket > refused:
+                self._starts[ticket] = number - 1, started
 
     def _lengthen(
         self, now: float, retry_after: float | None, message: str, *, capped: bool

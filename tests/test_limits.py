@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sdr_kit.account import AttemptOutcome
+from sdr_kit.account import AttemptOutcome, RateLimits
 from sdr_kit.backoff import Backoff
 from sdr_kit.law.alike import SAME_FAILURES
+from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.limits import OUTAGE_ATTEMPTS, Gate
 
 
@@ -598,7 +599,8 @@ class Watch:
         elif choice < 0.9:
             self.end()
         elif choice < 0.95:
-            self.gate.resize(self.rng.randint(1, 20))
+            auto = self.gate.auto != (self.rng.random() < 0.2)
+            self.gate.resize(self.rng.randint(1, 20), auto=auto)
         elif choice < 0.97:
             self.gate.paused = True
         else:
@@ -638,13 +640,47 @@ class Watch:
             self.told_to_wait_until, self.now + (asked or 0.0)
         )
         message = self.rng.choice(["same", "same", "other 1", ""])
-        self.gate.end(ticket, outcome, now=self.now, retry_after=asked, message=message)
+        self.gate.end(
+            ticket,
+            outcome,
+            now=self.now,
+            seconds=self.rng.choice([0.0, 0.1, 3.0, 30.0]),
+            retry_after=asked,
+            message=message,
+            limits=self.headers() if self.rng.random() < 0.2 else None,
+            tokens=self.rng.choice([0, 500]),
+        )
+
+    def headers(self) -> RateLimits:
+        return RateLimits(
+            requests_limit=self.rng.choice([None, 10]),
+            requests_remaining=self.rng.choice([None, 0, 3]),
+            requests_reset_seconds=self.rng.choice([None, 0.0, 2.0, 60.0]),
+            tokens_remaining=self.rng.choice([None, 0, 5_000]),
+            tokens_reset_seconds=self.rng.choice([None, 7.0]),
+        )
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_whatever_happens_limit_gap_and_retry_after_are_kept(seed: int) -> None:
+LEARNED = Learned(cap=4, per_minute=30, knee=6)
+
+
+@pytest.mark.parametrize("learned", [NOTHING_LEARNED, LEARNED], ids=["new", "learned"])
+@pytest.mark.parametrize("mode", ["manual", "auto"])
+@pytest.mark.parametrize("seed", range(15))
+def test_whatever_happens_limit_gap_and_retry_after_are_kept(
+    seed: int, mode: str, learned: Learned
+) -> None:
+    """And it never waits for nothing: see `Watch.start`."""
     rng = random.Random(seed)
-    it = Gate(limit=5, gap=0.05, backoff=backoff(), max_hold=100.0)
+    it = Gate(
+        limit=5,
+        gap=0.05,
+        backoff=backoff(),
+        max_hold=100.0,
+        auto=mode == "auto",
+        accounts=200,
+        learned=learned,
+    )
     watch = Watch(rng, it)
     for _ in range(2000):
         watch.step()

@@ -38,13 +38,12 @@ class Cap:
         self.proven = known or 0
         self.ceiling: float = known or math.inf
         self.answers = 0
-        self._growth = 1
+        # What was known before may be outdated: it is probed at once, in large steps.
+        self._growth = GROWTH if known else 1
         self._falling = False  # nothing has been taken since the cap fell
         self._probe = 0  # the n-th in flight that was tried above the ceiling
         # When a probe was made last, and how many answers must come before the next.
         self._probed, self._patience = 0, 0.0
-        if known:
-            self._patience = PROBE_CEILING * known
 
     def forget(self) -> None:
         """Takes the ceiling back: it was something else that refused."""

@@ -21,7 +21,9 @@ MARGIN = 0.9  # of the best, where next to nothing is lost and each answer comes
 GROWTH = 1.01  # of the limit with each answer, while gamma is not significant
 HIGHEST = 1_000.0
 MEMORY = 600  # answers
-LEAST = 8  # answers before anything is said
+# Answers before anything is said, and before there may be a knee: who looks for one
+# after each answer finds one by chance sooner or later, and soonest among the first.
+LEAST, LEAST_FOUND = 8, 20
 
 
 class Knee:
@@ -55,7 +57,8 @@ class Knee:
 
     def _decide(self) -> None:
         alpha, gamma, error = self._fit()
-        self.found = gamma > SIGNIFICANT * error and alpha > 0
+        enough = self._seen >= LEAST_FOUND
+        self.found = enough and gamma > SIGNIFICANT * error and alpha > 0
         if self.found:
             self._alpha, self._gamma = alpha, gamma
             best = math.sqrt(alpha / (gamma - LENIENCE * error))

@@ -66,9 +66,10 @@ class Pace:
         self.enacted = True
         # Calls and seconds that the pace rests on.
         self._base = (REMEMBERED, REMEMBERED / per_second) if self.known else (0.0, 0.0)
-        self._level, self._at = 0.0, -math.inf  # tokens, and when there were so many
-        self._most = 1.0
-        self._deep: bool | None = None if not self.known else True
+        # Tokens, and when there were so many. Before the first mark nobody knows how
+        # many calls are taken at once, even when it is known how often one is.
+        self._level, self._at, self._most = math.inf, -math.inf, math.inf
+        self._deep: bool | None = None
         self._sent = 0  # since the mark, and not refused
         self._idle = False  # whether tokens were left unused since the mark
         self._mark: float | None = None  # when

@@ -51,6 +51,7 @@ class Quota:
         self._refused = 0  # of what was started since
         self._first: tuple[_Said, float] | None = None  # of this window, and when
         self._window = False
+        self._longest = 0.0  # time until more was to come
         self._tokens = 0.0  # mean of a call
 
     def told(
@@ -72,6 +73,7 @@ class Quota:
         if said is None:
             return
         self._tell_apart(said, started)
+        self._longest = max(self._longest, said.reset)
         self._said, self._ticket, self._at, self._refused = said, ticket, started, 0
 
     def _tell_apart(self, said: _Said, at: float) -> None:
@@ -110,8 +112,9 @@ class Quota:
         again = self._at + said.reset + min(MARGIN * said.reset, MARGIN_SECONDS)
         if again > now:
             return again
-        # The next window has begun, with all of its calls.
-        self._said = _Said(said.limit, said.limit, math.inf)
+        # The next window has begun, with all of its calls. It lasts as long as any, if
+        # no answer says more: all may fail.
+        self._said = _Said(said.limit, said.limit, self._longest)
         self._ticket, self._at, self._refused = ticket, now, 0
         return now
 
