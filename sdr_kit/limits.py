@@ -368,10 +368,10 @@ class Gate:
             self.pace.enacted = True
             self.pace.marked(started, hold.until - started)
             self._tell_pace()
-        elif found == "fell":
+        elif found == "once":  # which may be chance; the burst that met it counts once
+            self._round_began = self._tickets
+        elif found == "again":
             self._fell(started)
-        elif found == "falling":
-            self._begin_round()
 
     def _tell_pace(self) -> None:
         rate = self.learned.per_minute
@@ -405,8 +405,10 @@ class Gate:
             self._begin_hold("rate_limit", now, retry_after, message)
 
     def _fell(self, started: float) -> None:
-        """Notes that what had been taken was refused, without a word about when."""
+        """Notes that what had been taken is refused, without a word about when."""
         self._begin_round()
+        if self.cap.falls > 2:
+            return
         self.pace.enacted = self.pace.enacted and self.pace.known
         self.pace.marked(started, 0.0)
         if self._judge.is_rate(self.cap.answers):

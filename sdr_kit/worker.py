@@ -202,7 +202,7 @@ class RetryPolicy:
     def _refused_wait(self, refusals: int, latency: float) -> float:
         if refusals == 1:
             return 0.0
-        calls = latency * 2 ** min(refusals - 1, MOST_DOUBLINGS)
+        calls = latency * 2.0 ** min(refusals - 1, MOST_DOUBLINGS)
         return min(self.backoff.ceiling(refusals), calls)
 
 

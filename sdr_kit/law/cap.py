@@ -18,8 +18,9 @@ FALL = 0.85  # to which part the ceiling falls when what was proven is refused
 PROBE_CEILING, PROBE_ANSWERS = 0.7, 30
 GROWTH = 16  # by so much the ceiling grows at most when a probe was taken
 
-# More than was ever taken; less than that; and again before anything was taken.
-Refusal = Literal["above", "fell", "falling"]
+# More than was ever taken; less than that, which may be chance (the provider has not
+# heard yet that another call has ended); and less again before anything was taken.
+Refusal = Literal["above", "once", "again"]
 
 
 class Cap:
@@ -32,6 +33,7 @@ class Cap:
         proven: So many at once have been taken.
         ceiling: More than so many are refused; infinity before any refusal.
         answers: How many there have been.
+        falls: How often what was proven was refused since anything was taken.
     """
 
     def __init__(self, known: int | None = None) -> None:
@@ -40,14 +42,15 @@ class Cap:
         self.answers = 0
         # What was known before may be outdated: it is probed at once, in large steps.
         self._growth = GROWTH if known else 1
-        self._falling = False  # nothing has been taken since the cap fell
+        self.falls = 0  # in a row, before anything was taken
+        self._refused_at = math.inf  # the lowest probe that was refused lately
         self._probe = 0  # the n-th in flight that was tried above the ceiling
         # When a probe was made last, and how many answers must come before the next.
         self._probed, self._patience = 0, 0.0
 
     def forget(self) -> None:
         """Takes the ceiling back: it was something else that refused."""
-        self.ceiling, self._falling = math.inf, False
+        self.ceiling, self.falls = math.inf, 0
 
     def allows(self, number: int) -> bool:
         """Whether so many may be in flight."""
@@ -68,12 +71,18 @@ class Cap:
 
     def taken(self, number: int) -> None:
         """Notes that so many in flight were not refused."""
-        self._falling = False
+        self.falls = 0
         self.proven = max(self.proven, number)
-        if number > self.ceiling:
-            self.ceiling = number + self._growth - 1
-            self._growth = min(2 * self._growth, GROWTH)
-            self._patience = 0.0
+        if number >= self._refused_at:
+            self._refused_at = math.inf
+        if number <= self.ceiling:
+            return
+        if number + 1 == self._refused_at:  # back at what was known
+            self.ceiling, self._patience = number, PROBE_ANSWERS
+            return
+        self.ceiling = number + self._growth - 1
+        self._growth = min(2 * self._growth, GROWTH)
+        self._patience = 0.0
 
     def refused(self, number: int) -> Refusal:
         """Notes that the n-th in flight was refused, and says what that is.
@@ -82,13 +91,16 @@ class Cap:
         else refuses.
         """
         self._growth, self._probed = 1, self.answers
-        if number > self.proven and not self._falling:
+        if number > self.proven and not self.falls:
             self.ceiling = max(1, min(self.ceiling, number - 1))
             self._patience = PROBE_CEILING * self.ceiling
             if number == self._probe:
+                self._refused_at = number
                 self._patience = max(self._patience, PROBE_ANSWERS)
             return "above"
-        before, self._falling = self._falling, True
-        self.ceiling = max(1, math.floor(FALL * (number - 1)))
-        self.proven, self._patience = 0, PROBE_CEILING * self.ceiling
-        return "falling" if before else "fell"
+        self.falls += 1
+        fall = 1.0 if self.falls == 1 else FALL
+        self.ceiling = max(1, math.floor(fall * (number - 1)))
+        self.proven = int(self.ceiling) if self.falls == 1 else 0
+        self._patience = PROBE_CEILING * self.ceiling
+        return "once" if self.falls == 1 else "again"
