@@ -20,8 +20,8 @@ from sdr_kit.account import Attempt, Outcome
 from sdr_kit.budget import ROUNDING
 from sdr_kit.estimate import Estimate, thinned
 from sdr_kit.legs import legs_by_position
+from sdr_kit.observed_rate import maybe_starts_per_minute
 from sdr_kit.outlook import Draws, Known, Outlook
-from sdr_kit.quota import maybe_starts_per_minute
 from sdr_kit.settings import Settings
 from sdr_kit.words import counted, dollars, duration
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -17,6 +18,7 @@ from sdr_kit.batch import check_sample, run_of
 from sdr_kit.comparison import several
 from sdr_kit.errors import StopRun
 from sdr_kit.estimate import KNOWN, SAMPLE, known_of
+from sdr_kit.fingerprint import provider_of
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.outlook import Known
 from sdr_kit.planned import Plan, Terms, maybe_plan
@@ -105,13 +107,17 @@ async def plan(
     engine = await _done(where, begin)
     await engine.run()
     run = run_of(request, engine)
+    provider = provider_of(researcher)
+    learned = await _done(where, where.learned, provider)
     stopped = run.summary.stopped if engine.unasked else None
     made = maybe_plan(
         run.job_id,
         run.results(),
         where.attempts(run.job_id),
         accounts=len(run.unfinished()),
-        terms=terms.after(clock() - began),
+        terms=replace(
+            terms.after(clock() - began), starts_per_minute=learned.per_minute
+        ),
         earlier=earlier,
         notes=() if stopped is None else (stopped,),
     )

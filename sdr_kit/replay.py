@@ -14,7 +14,7 @@ import pandas as pd
 from sdr_kit.account import Attempt, Outcome
 from sdr_kit.comparison import Comparison, Counts, comparison_row
 from sdr_kit.legs import legs_by_position
-from sdr_kit.quota import maybe_starts_per_minute
+from sdr_kit.observed_rate import maybe_starts_per_minute
 from sdr_kit.schedules import scheduled_seconds
 from sdr_kit.words import counted
 

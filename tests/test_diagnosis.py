@@ -14,7 +14,9 @@ from sdr_kit.diagnosis import Cause
 from sdr_kit.engine import Engine
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.stored_job import Beginning
-from tests.simulation.provider import Bucket, Cap, Limit, Provider, TokenBucket, Window
+from tests.simulation.hidden import Bucket, Cap, Limit, TokenBucket, Window
+from tests.simulation.machine import Constant
+from tests.simulation.provider import Provider
 from tests.virtual import VirtualLoop
 
 
@@ -89,7 +91,7 @@ def found(case: Case, seed: int) -> str:
                 for _ in range(case.number)
             ],
             limits=case.limits(),
-            knee=case.knee,
+            machine=Constant(case.knee),
             noise=case.noise,
             seed=seed,
         )

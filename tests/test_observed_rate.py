@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sdr_kit.account import Attempt, RateLimits, Usage
-from sdr_kit.quota import maybe_starts_per_minute
+from sdr_kit.observed_rate import maybe_starts_per_minute
 
 
 def made(at: float, outcome: Any = "completed", **said: Any) -> Attempt:
