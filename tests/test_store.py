@@ -30,7 +30,9 @@ from sdr_kit.account import (
     Research,
     Usage,
 )
+from sdr_kit.dates import days_ago
 from sdr_kit.errors import StoreError
+from sdr_kit.law.learned import FRESH_DAYS, Learned
 from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.schema import SCHEMA_VERSION
 from sdr_kit.settings import Settings
@@ -282,6 +284,27 @@ def test_edits_are_read_by_key(
     for key in ("a", "b", "c", "it's \\"):
         store.edit(key, Edit(notes=key))
     assert store.edits(iter(keys)) == {key: Edit(notes=key) for key in found}
+
+
+def test_what_is_learned_of_a_provider_stands_in_place_of_what_was(
+    store: AnyStore,
+) -> None:
+    store.learn("api.example.com|m", Learned(cap=12, per_minute=60.0))
+    store.learn("api.example.com|m", Learned(cap=10, knee=8))
+    store.learn("other", Learned(per_minute=5.5))
+    assert store.learned("api.example.com|m") == Learned(cap=10, knee=8)
+    assert store.learned("other") == Learned(per_minute=5.5)
+    assert not store.learned("nobody")
+    assert not store.learned(None)
+
+
+def test_what_was_learned_long_ago_is_found_out_again(
+    file: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.learn("p", Learned(cap=3))
+    later = FRESH_DAYS + 0.01
+    monkeypatch.setattr("sdr_kit.store.days_ago", lambda days: days_ago(days - later))
+    assert not file.learned("p")
 
 
 def test_results_can_be_read_while_they_are_written(store: AnyStore) -> None:
