@@ -270,7 +270,7 @@ class Job(JobResults):
 
         Raises:
             ValueError: Set to anything but a whole number from 1 to
-                `MAX_CONCURRENCY`.
+                `MAX_CONCURRENCY`, or `"auto"`.
         """
         return self._newest._engine.concurrency
 

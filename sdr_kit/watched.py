@@ -99,7 +99,7 @@ class WatchedJob(JobResults):
 
         Raises:
             ValueError: Set to anything but a whole number from 1 to
-                `MAX_CONCURRENCY`.
+                `MAX_CONCURRENCY`, or `"auto"`.
             RuntimeError: Set while nobody works on it.
         """
         progress = self.progress
@@ -203,6 +203,7 @@ def _progress(job: StoredJob, past: Past) -> Progress:
         reused=past.reused,
         retries=past.retries,
         limit=job.concurrency,
+        auto=job.auto,
         accounts_per_minute=0.0,
         seconds=past.seconds,
         eta_seconds=None,
