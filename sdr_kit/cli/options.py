@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,14 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no whole number") from None
+
+
+def concurrency(text: str) -> int | str:
+    """Reads how many at once: a number, or a word; who knows the range checks both."""
+    try:
+        return int(text)
+    except ValueError:
+        return text.strip().lower()
 
 
 def whole_number_from(low: int, high: int) -> Callable[[str], int]:
@@ -84,11 +92,12 @@ BriefNames = Annotated[
     ),
 ]
 Concurrency = Annotated[
-    int | None,
+    Any,  # `int | Literal["auto"]`; Typer knows no unions
     typer.Option(
-        metavar="N",
-        parser=whole_number,
-        help="How many accounts at once, 1 to MAX_CONCURRENCY (10).",
+        metavar="N|auto",
+        parser=concurrency,
+        help="How many accounts at once, 1 to MAX_CONCURRENCY (10); auto finds the "
+        "best number while it runs, up to AUTO_MAX_CONCURRENCY (50).",
     ),
 ]
 Budget = Annotated[
