@@ -121,6 +121,17 @@ def test_the_choice_of_a_job_is_known_to_all_who_see_it() -> None:
     assert watched().concurrency == 2  # it was begun so, and nobody works on it
 
 
+def test_what_others_choose_later_stands_above_what_was_chosen_here() -> None:
+    job = sdr_kit.start(made_up(900), Counting(0.4), store=DATABASE, concurrency=2)
+    seen = watched()
+    seen.concurrency = 9
+    Store(DATABASE).steer(1, limit="auto")  # before anybody has seen the 9
+    assert seen.concurrency == 9
+    until(lambda: seen.concurrency == "auto")
+    job.cancel()
+    job.wait(30)
+
+
 def test_a_job_that_began_in_auto_says_so_when_nobody_works_on_it() -> None:
     sdr_kit.start(made_up(2), Counting(), store=DATABASE, concurrency="auto").wait(30)
     assert watched().concurrency == "auto"
