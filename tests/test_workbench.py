@@ -64,6 +64,12 @@ def turn_to(workbench: Workbench, tab: str) -> None:
     workbench._tabs.selected_index = TABS.index(tab)
 
 
+def chosen(workbench: Workbench) -> object:
+    """How many at once its job was told."""
+    assert workbench.job is not None
+    return workbench.job.concurrency
+
+
 def shown(widget: object) -> str:
     """What a widget and all in it say."""
     children = getattr(widget, "children", ())
@@ -223,7 +229,7 @@ def test_sequential_disables_the_slider_and_runs_one_at_a_time() -> None:
     assert workbench._slider.disabled
     workbench._run.click()
     assert workbench.job is not None
-    assert workbench.job.concurrency == 1
+    assert chosen(workbench) == 1
     drawn_to_the_end(workbench)
 
 
@@ -254,10 +260,79 @@ def test_the_slider_follows_what_a_cell_tells_the_job() -> None:
     workbench.job.concurrency = 7
     until(lambda: workbench._slider.value == 7)
     workbench._slider.value = 3
-    assert workbench.job.concurrency == 3
+    assert chosen(workbench) == 3
     workbench._cancel.click()
     drawn_to_the_end(workbench)
     assert workbench._slider.value == 3
+
+
+def test_auto_takes_the_slider_along_and_gives_it_back() -> None:
+    workbench = panel(900, researcher=slow)
+    assert not workbench._auto.value
+    assert not workbench._slider.disabled
+    workbench._auto.value = True
+    assert workbench._slider.disabled
+    assert "auto: at most 50 at once" in workbench._allowed.value
+    workbench._run.click()
+    job = workbench.job
+    assert job is not None
+    assert chosen(workbench) == "auto"
+    until(lambda: job.progress.running > 10)  # more than the slider has
+    until(lambda: workbench._slider.value == 10)
+    assert not workbench._slider.readout  # it would say 10
+    said = re.search(r"auto: <b>(\d+) at once</b>", workbench._allowed.value)
+    assert said is not None
+    assert 10 < int(said[1]) <= 50
+    until(lambda: "(auto, " in workbench._progress.value)
+    workbench._auto.value = False  # goes on from where the slider stands
+    assert chosen(workbench) == 10
+    assert not workbench._slider.disabled
+    assert workbench._slider.readout
+    assert workbench._allowed.layout.display == "none"
+    assert "limit 10" in workbench._progress.value
+    workbench._slider.value = 2
+    assert chosen(workbench) == 2
+    workbench._auto.value = True
+    assert chosen(workbench) == "auto"
+    assert "(auto, " in workbench._progress.value
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+    assert workbench._auto.value
+    workbench._continue.click()
+    assert workbench.job is not None
+    assert chosen(workbench) == "auto"
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
+def test_auto_follows_what_a_cell_tells_the_job() -> None:
+    workbench = panel(900, researcher=slow)
+    workbench._run.click()
+    assert workbench.job is not None
+    workbench.job.concurrency = "auto"
+    until(lambda: workbench._auto.value)
+    workbench.job.concurrency = 3
+    until(lambda: not workbench._auto.value)
+    assert workbench._slider.value == 3
+    assert chosen(workbench) == 3
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
+def test_sequential_is_one_at_a_time_in_auto_too() -> None:
+    workbench = panel(4)
+    workbench._auto.value = True
+    workbench._mode.value = "Sequential"
+    assert workbench._auto.disabled
+    assert workbench._slider.disabled
+    assert workbench._allowed.layout.display == "none"
+    workbench._run.click()
+    assert workbench.job is not None
+    assert chosen(workbench) == 1
+    drawn_to_the_end(workbench)
+    workbench._mode.value = "Parallel"
+    assert not workbench._auto.disabled
+    assert workbench._choice == "auto"
 
 
 def test_a_page_that_draws_the_panel_gets_fresh_charts() -> None:
@@ -749,12 +824,12 @@ def test_continue_and_retry_run_as_the_controls_say() -> None:
     workbench._slider.value = 9
     workbench._continue.click()
     assert workbench.job is not None
-    assert workbench.job.concurrency == 9
+    assert chosen(workbench) == 9
     workbench._cancel.click()
     drawn_to_the_end(workbench)
     workbench._mode.value = "Sequential"
     workbench._continue.click()
-    assert workbench.job.concurrency == 1
+    assert chosen(workbench) == 1
     workbench._cancel.click()
     drawn_to_the_end(workbench)
 

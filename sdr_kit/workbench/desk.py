@@ -28,7 +28,7 @@ from sdr_kit.job_results import edits_by_position
 from sdr_kit.loading.tables import Source
 from sdr_kit.recovery import AnyJob, jobs, maybe_last_job, open_job, resume
 from sdr_kit.results import results_frame
-from sdr_kit.settings import Settings
+from sdr_kit.settings import Concurrency, Settings
 from sdr_kit.store import AnyStore, Store
 from sdr_kit.stored_job import StoredJob
 from sdr_kit.workbench.trial import Trial
@@ -152,7 +152,7 @@ class Desk:
         researcher: Researcher,
         *,
         mode: str,
-        concurrency: int,
+        concurrency: Concurrency,
         budget_usd: float | None,
         sample: int | None,
         refresh: bool = False,
@@ -178,7 +178,7 @@ class Desk:
         *,
         again: bool = False,
         researcher: Researcher,
-        concurrency: int,
+        concurrency: Concurrency,
         budget_usd: float | None,
     ) -> AnyJob:
         """Takes the job up again.
@@ -188,7 +188,7 @@ class Desk:
             again: Whether completed ones are among them.
             researcher: Who goes on with a job that was not run in this process; the
                 others keep theirs.
-            concurrency: How many at once.
+            concurrency: How many at once, or `"auto"`.
             budget_usd: What the job may cost in all; None is no bound.
         """
         self._check_idle("go on with a job")
