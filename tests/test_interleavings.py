@@ -317,7 +317,7 @@ class Interleavings(RuleBasedStateMachine):
             life.engine = life.request.engine_for_retry(
                 chosen,
                 again=again,
-                limit=2,
+                concurrency=2,
                 so_far=old.engine.tally,
                 sample=old.engine.unasked,
             )

@@ -272,7 +272,7 @@ def test_auto_takes_the_slider_along_and_gives_it_back() -> None:
     assert not workbench._slider.disabled
     workbench._auto.value = True
     assert workbench._slider.disabled
-    assert "auto: at most 50 at once" in workbench._allowed.value
+    assert "at most 50 at once" in workbench._allowed.value
     workbench._run.click()
     job = workbench.job
     assert job is not None
@@ -280,7 +280,7 @@ def test_auto_takes_the_slider_along_and_gives_it_back() -> None:
     until(lambda: job.progress.running > 10)  # more than the slider has
     until(lambda: workbench._slider.value == 10)
     assert not workbench._slider.readout  # it would say 10
-    said = re.search(r"auto: <b>(\d+) at once</b>", workbench._allowed.value)
+    said = re.search(r"<b>(\d+) at once</b>", workbench._allowed.value)
     assert said is not None
     assert 10 < int(said[1]) <= 50
     until(lambda: "(auto, " in workbench._progress.value)
@@ -1146,6 +1146,58 @@ def test_a_budget_changes_during_the_run() -> None:
     drawn_to_the_end(workbench)
     assert workbench.job is not None
     assert workbench.job.progress.cost_usd == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds", "shown_as"),
+    [
+        ("90", 5_400, "1 h 30 min"),
+        ("2h", 7_200, "2 h 00 min"),
+        (" 1h 30min ", 5_400, "1 h 30 min"),
+        ("45s", 45, "45 s"),
+        ("0.5", 30, "30 s"),
+        ("61 s", 61, "61 s"),
+        ("", None, ""),
+    ],
+)
+def test_a_deadline_is_read_as_it_is_written(
+    written: str, seconds: float | None, shown_as: str
+) -> None:
+    workbench = panel(1)
+    workbench._chooser._deadline.value = written
+    assert workbench._problem.value == ""
+    assert workbench._chooser.deadline_seconds == seconds
+    assert workbench._chooser._deadline.value == shown_as
+
+
+@pytest.mark.parametrize("wrong", ["soon", "0", "-5", "nan", "inf", "17:30"])
+def test_a_deadline_that_is_no_time_is_refused(wrong: str) -> None:
+    workbench = panel(3)
+    workbench._chooser._deadline.value = wrong
+    assert "is no time from Run on" in workbench._problem.value
+    workbench._run.click()
+    assert "is no time from Run on" in workbench._problem.value
+    assert workbench.job is None
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite:///late.db"])
+def test_a_deadline_ends_the_run_and_what_goes_on_has_its_own(store: str) -> None:
+    workbench = panel(30, researcher=slow, store=store, processing_concurrency=2)
+    workbench._chooser._deadline.value = "1s"
+    workbench._run.click()
+    assert workbench._chooser._deadline.disabled
+    drawn_to_the_end(workbench)
+    assert "The deadline of 1.0 s is reached" in workbench._notice.value
+    assert not workbench._chooser._deadline.disabled
+    workbench._continue.click()
+    drawn_to_the_end(workbench)
+    assert "The deadline of 1.0 s is reached" in workbench._notice.value
+    workbench._chooser._deadline.value = ""
+    workbench._slider.value = 10
+    workbench._continue.click()
+    drawn_to_the_end(workbench)
+    assert workbench.job is not None
+    assert workbench.job.progress.state == "finished"
 
 
 def test_providers_with_a_key_are_offered_with_a_brief() -> None:

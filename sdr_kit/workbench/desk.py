@@ -154,6 +154,7 @@ class Desk:
         mode: str,
         concurrency: Concurrency,
         budget_usd: float | None,
+        deadline_seconds: float | None,
         sample: int | None,
         refresh: bool = False,
     ) -> Job:
@@ -167,6 +168,7 @@ class Desk:
             store=self.store,
             settings=self.settings,
             budget_usd=math.inf if budget_usd is None else budget_usd,
+            deadline_seconds=deadline_seconds,
             sample=sample,
             refresh=refresh,
         )
@@ -180,6 +182,7 @@ class Desk:
         researcher: Researcher,
         concurrency: Concurrency,
         budget_usd: float | None,
+        deadline_seconds: float | None,
     ) -> AnyJob:
         """Takes the job up again.
 
@@ -190,6 +193,7 @@ class Desk:
                 others keep theirs.
             concurrency: How many at once, or `"auto"`.
             budget_usd: What the job may cost in all; None is no bound.
+            deadline_seconds: So long from now nothing more is started; None is never.
         """
         self._check_idle("go on with a job")
         job = self.job
@@ -198,7 +202,11 @@ class Desk:
         if isinstance(job, Job):
             job.concurrency = concurrency
             job.budget_usd = budget_usd
-            self.job = job.reprocess(positions or ()) if again else job.retry(positions)
+            late = {"deadline_seconds": deadline_seconds}
+            if again:
+                self.job = job.reprocess(positions or (), **late)
+            else:
+                self.job = job.retry(positions, **late)
             return self.job
         if positions is None:
             positions = [each.position for each in job.results(status="failed")]
@@ -210,6 +218,7 @@ class Desk:
             accounts=self._list(),
             concurrency=concurrency,
             budget_usd=math.inf if budget_usd is None else budget_usd,
+            deadline_seconds=deadline_seconds,
             settings=self.settings,
         )
         return self.job

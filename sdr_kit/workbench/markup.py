@@ -112,16 +112,16 @@ def no_jobs(*, kept: bool) -> str:
 
 
 def auto(allowed: int | None, *, most: int) -> str:
-    """Says what the choice of auto has come to.
+    """Says beside the choice of auto what it has come to.
 
     Args:
         allowed: How many may run at once now; None while nothing runs.
         most: Which number it does not go above.
     """
     if allowed is None:
-        return quiet(f"auto: at most {most:,} at once")
+        return quiet(f"at most {most:,} at once")
     return block(
-        f'auto: <b>{allowed:,} at once</b>, <span class="quiet">at most {most:,}</span>'
+        f'<b>{allowed:,} at once</b><span class="quiet">, at most {most:,}</span>'
     )
 
 

@@ -134,6 +134,7 @@ class Workbench(widgets.VBox):
             settings=settings,
             changed=self._guard(self._draw),
             budgeted=self._guard(self._on_budget),
+            timed=self._guard(lambda: self._chooser.write_deadline()),
         )
         self._question = Question(self._guard)
         self._asked: Researcher | None = None  # whom the question is about
@@ -301,6 +302,7 @@ class Workbench(widgets.VBox):
             mode=self._mode.value.lower(),
             concurrency=self._told,
             budget_usd=self._chooser.budget_usd,
+            deadline_seconds=self._chooser.deadline_seconds,
             sample=SAMPLE if self._desk.needs_sample(researcher) else None,
             refresh=refresh,
         )
@@ -337,6 +339,7 @@ class Workbench(widgets.VBox):
                 researcher=self._chooser.researcher,
                 concurrency=self._told,
                 budget_usd=self._chooser.budget_usd,
+                deadline_seconds=self._chooser.deadline_seconds,
             )
         )
 
