@@ -282,7 +282,7 @@ class Job(JobResults):
 
         Raises:
             ValueError: Set to anything but a whole number from 1 to
-                `MAX_CONCURRENCY`.
+                `MAX_CONCURRENCY`, or `"auto"`.
         """
         return self._newest._engine.concurrency
 
@@ -366,7 +366,12 @@ class Job(JobResults):
         """Ends the run; accounts in flight return to pending."""
         self._newest._tell(Engine.cancel)
 
-    def retry(self, positions: Iterable[int] | None = None) -> Job:
+    def retry(
+        self,
+        positions: Iterable[int] | None = None,
+        *,
+        deadline_seconds: float | None = None,
+    ) -> Job:
         """Takes up the job again, once it has ended, on accounts without research.
 
         Their attempts are counted on, and so are the job's clock, books and history,
@@ -377,6 +382,8 @@ class Job(JobResults):
         Args:
             positions: Failed or unfinished accounts by their places in the list
                 (`unfinished()` is what a cancelled run left); None is all that failed.
+            deadline_seconds: After so many seconds from now nothing more is started;
+                see `process`. The one before does not count.
 
         Returns:
             A new handle of the same job, to keep in place of this one.
@@ -384,12 +391,15 @@ class Job(JobResults):
         Raises:
             RuntimeError: The job has not ended, or another retry of it is under way.
             ValueError: There is nothing to retry, a position is completed or none of
-                the list, or the budget has no room for one more account.
+                the list, the budget has no room for one more account, or the deadline
+                is none.
             StoreError: The database cannot be used.
         """
-        return self._go_on(positions, again=False)
+        return self._go_on(positions, again=False, deadline_seconds=deadline_seconds)
 
-    def reprocess(self, positions: Iterable[int]) -> Job:
+    def reprocess(
+        self, positions: Iterable[int], *, deadline_seconds: float | None = None
+    ) -> Job:
         """Takes up the job again, once it has ended, on accounts as if they were new.
 
         Completed ones may be among them; what was found of them stays until there is a
@@ -398,19 +408,26 @@ class Job(JobResults):
 
         Args:
             positions: Accounts by their places in the list.
+            deadline_seconds: As for `retry`.
 
         Returns:
             A new handle of the same job, to keep in place of this one.
 
         Raises:
             RuntimeError: As `retry`.
-            ValueError: There is no position, one is none of the list, or the budget
-                has no room for one more account.
+            ValueError: There is no position, one is none of the list, the budget has
+                no room for one more account, or the deadline is none.
             StoreError: The database cannot be used.
         """
-        return self._go_on(positions, again=True)
+        return self._go_on(positions, again=True, deadline_seconds=deadline_seconds)
 
-    def _go_on(self, positions: Iterable[int] | None, *, again: bool) -> Job:
+    def _go_on(
+        self,
+        positions: Iterable[int] | None,
+        *,
+        again: bool,
+        deadline_seconds: float | None,
+    ) -> Job:
         with self._request.retrying:
             newest = self._newest
             if not newest.progress.ended:
@@ -421,6 +438,7 @@ class Job(JobResults):
                 positions,
                 again=again,
                 concurrency=newest._engine.concurrency,
+                deadline_seconds=deadline_seconds,
                 so_far=newest._engine.tally,
                 sample=newest._engine.unasked,
             )

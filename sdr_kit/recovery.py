@@ -36,6 +36,7 @@ JOBS = {
     "cost_usd": "float64",
     "reason": "object",
     "holder": "object",
+    "concurrency": "object",
 }
 
 
@@ -54,7 +55,8 @@ def jobs(
         `paused`, `interrupted` when the process that ran it is gone, or how it ended:
         `finished`, `stopped`, `cancelled`, `crashed`), `total`, `completed`, `failed`,
         `pending`, `reused` (accounts), `seconds`, `cost_usd` (of all attempts),
-        `reason` (why it ended early) and `holder` (the process that works on it now).
+        `reason` (why it ended early), `holder` (the process that works on it now) and
+        `concurrency` (a number, `"auto"`, or None before it has begun).
 
     Raises:
         StoreError: The database cannot be used.
@@ -81,6 +83,7 @@ def job_row(job: StoredJob, past: Past) -> dict[str, Any]:
         "cost_usd": past.usage.cost_usd,
         "reason": job.reason,
         "holder": str(job.lease.holder) if job.held else None,
+        "concurrency": job.choice,
     }
 
 

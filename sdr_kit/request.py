@@ -201,6 +201,7 @@ class Request:
         concurrency: Concurrency,
         so_far: Tally,
         sample: Set[int],
+        deadline_seconds: float | None = None,
     ) -> Engine:
         """Makes accounts pending again and gives what will run them.
 
@@ -211,10 +212,13 @@ class Request:
             so_far: The books of the job.
             sample: Accounts that come first, before the run asks about the others: it
                 ended before it could. Those that have been tried are among them.
+            deadline_seconds: From now, when nothing more is started; None is never.
 
         Raises:
-            ValueError: No account, a completed one, or one that is none of the list.
+            ValueError: No account, a completed one, or one that is none of the list;
+                no deadline.
         """
+        late = check_deadline(deadline_seconds)
         self.concurrency = concurrency
         statuses = self.store.statuses(self.job_id)
         failed = {place for place, status in statuses.items() if status == "failed"}
@@ -233,7 +237,13 @@ class Request:
         before, self.fence = self.fence, self.store.claim(self.job_id)
         if self.fence > before + 1:  # others have gone on with it since
             so_far = self._stored_books(so_far.budget.usd)
-        return self._engine_again(chosen, again=again, so_far=so_far, sample=sample)
+        return self._engine_again(
+            chosen,
+            again=again,
+            so_far=so_far,
+            sample=sample,
+            deadline_seconds=math.inf if late is None else late,
+        )
 
     def _stored_books(self, budget_usd: float) -> Tally:
         """Reads what the job has come to, whoever worked on it."""
@@ -251,7 +261,7 @@ class Request:
         again: bool,
         so_far: Tally,
         sample: Set[int],
-        deadline_seconds: float = math.inf,
+        deadline_seconds: float,
     ) -> Engine:
         """Gives what will run the chosen accounts of a job that this process holds."""
         store, job_id = self.store, self.job_id

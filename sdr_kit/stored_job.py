@@ -94,6 +94,16 @@ class StoredJob:
         """What concurrency it was begun with."""
         return AUTO if self.auto else self.concurrency
 
+    @property
+    def choice(self) -> Concurrency | None:
+        """What concurrency is chosen now, as far as its row says; None: none yet.
+
+        Of one at work with a number, that is what its provider takes when that is less.
+        """
+        if self.held and self.progress is not None:
+            return AUTO if self.progress.auto else self.progress.limit
+        return self.chosen or None
+
     def begun_by(self, name: str, terms: str | None) -> bool:
         """Whether it was begun with a researcher of that name, asked the same.
 

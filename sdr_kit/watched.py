@@ -23,6 +23,7 @@ from sdr_kit.stored_job import Past, StoredJob
 from sdr_kit.tally import Tally
 
 LOOK_SECONDS = 0.25
+HEARD_SECONDS = 5.0  # within which whoever runs a job shows what it was told
 INTERRUPTED = "The process that worked on it has ended before the run did."
 
 
@@ -58,9 +59,9 @@ class WatchedJob(JobResults):
         super().__init__(accounts, store, job_id, asked)
         self._source = store
         self._settings = settings
-        self._limit: Concurrency | None = (
-            None  # what was asked for and is not yet heard
-        )
+        # What was asked for here and is not yet heard, and when.
+        self._limit: Concurrency | None = None
+        self._asked_at = 0.0
         self._read: tuple[object, Past] | None = None
 
     @property
@@ -99,12 +100,12 @@ class WatchedJob(JobResults):
 
         Raises:
             ValueError: Set to anything but a whole number from 1 to
-                `MAX_CONCURRENCY`.
+                `MAX_CONCURRENCY`, or `"auto"`.
             RuntimeError: Set while nobody works on it.
         """
         progress = self.progress
         now: Concurrency = AUTO if progress.auto else progress.limit
-        if self._limit == now:
+        if self._limit == now or self._overruled(progress):
             self._limit = None
         return now if self._limit is None else self._limit
 
@@ -112,7 +113,18 @@ class WatchedJob(JobResults):
     def concurrency(self, concurrency: Concurrency) -> None:
         limit = self._settings.check_choice(concurrency)
         self._source.steer(self.id, limit=limit)
-        self._limit = limit
+        self._limit, self._asked_at = limit, time.monotonic()
+
+    def _overruled(self, now: Progress) -> bool:
+        """Whether something else was chosen since, here or elsewhere.
+
+        Less than what was asked for is no sign of it: the provider may take no more.
+        """
+        if self._limit is None or time.monotonic() - self._asked_at < HEARD_SECONDS:
+            return False
+        if now.auto or self._limit == AUTO:
+            return now.auto != (self._limit == AUTO)
+        return now.limit > self._limit
 
     @property
     def budget_usd(self) -> float | None:
@@ -203,6 +215,7 @@ def _progress(job: StoredJob, past: Past) -> Progress:
         reused=past.reused,
         retries=past.retries,
         limit=job.concurrency,
+        auto=job.auto,
         accounts_per_minute=0.0,
         seconds=past.seconds,
         eta_seconds=None,

@@ -1,11 +1,14 @@
-"""How numbers and values are written for people, everywhere the same."""
+"""How numbers and values are written for people; and how times are read."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
 from sdr_kit.plain import plain
+
+_TIME = re.compile(r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m(?:in)?)?\s*(?:(\d+)\s*s)?")
 
 
 def counted(number: int, noun: str) -> str:
@@ -19,6 +22,27 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
+def time_span(text: str, *, alone: float = 1.0) -> float:
+    """Reads a time like `2h`, `1 h 30 min` or `90s`, in seconds.
+
+    Args:
+        text: What a person has written.
+        alone: What a number without a unit counts, in seconds.
+
+    Raises:
+        ValueError: It is no time; the message does not say what may be written.
+    """
+    written = text.strip()
+    parts = _TIME.fullmatch(written)
+    if written and parts:
+        hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+        return 3_600.0 * hours + 60 * minutes + seconds
+    try:
+        return alone * float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time") from None
 
 
 def dollars(usd: float) -> str:

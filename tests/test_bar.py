@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from sdr_kit.cli.bar import LiveBar
+from sdr_kit.cli.bar import LiveBar, pace
 from sdr_kit.cli.screen import Screen
 from sdr_kit.progress import Progress
 
@@ -65,6 +66,11 @@ def test_what_is_said_while_the_bar_is_away_stays(screen: Screen) -> None:
             screen.errors.print("Stopping.\nCtrl-C again leaves at once.")
         bar.show(NOW)
     assert seen(terminal.getvalue()) == ["Stopping.", "Ctrl-C again leaves at once."]
+
+
+def test_auto_says_how_many_it_has_come_to() -> None:
+    assert "6 of 6 at work" in pace(NOW)
+    assert "6 at work (auto, 18 at once)" in pace(replace(NOW, auto=True, limit=18))
 
 
 def test_what_is_typed_at_the_bar_finds_room_in_its_line(screen: Screen) -> None:

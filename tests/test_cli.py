@@ -75,6 +75,40 @@ def test_a_list_is_run_and_written(typed: Any) -> None:
     assert "\x1b" not in said.out + said.err
 
 
+def test_auto_finds_the_number_and_is_told_as_the_choice(typed: Any) -> None:
+    said = typed("run", "list.csv", "--concurrency", "Auto")
+    assert said.code == 0
+    assert "asked: general; auto, at most 50 at once; kept in" in said.out
+    assert "at work (auto, " in said.err
+    assert re.search(r"finished +auto +5 of 5", typed("jobs").out)
+    assert json.loads(typed("jobs", "--json").out)[0]["concurrency"] == "auto"
+    Store(DATABASE).reopen(1, [0, 1], again=True)
+    said = typed("resume", "1", "--json")  # as it was begun
+    assert json.loads(said.out)["concurrency"] == "auto"
+    assert "auto, at most 50 at once" in said.err
+    fence = Store(DATABASE).job(1).lease.fence
+    Store(DATABASE).reopen(1, [0], again=True, fence=fence)
+    said = typed("resume", "1", "--concurrency", "3", "--json")
+    assert json.loads(said.out)["concurrency"] == 3
+    assert json.loads(said.out)["progress"]["auto"] is False
+
+
+def test_a_job_elsewhere_is_told_to_find_the_number(typed: Any) -> None:
+    command = [COMMAND, "run", "long.csv", "--concurrency", "2"]
+    rows = [f"Company {number},company-{number}.com\n" for number in range(400)]
+    Path("long.csv").write_text("company,website\n" + "".join(rows))
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as elsewhere:  # noqa: S603
+        until(lambda: Path("sdr_kit.db").exists() and "running" in typed("jobs").out)
+        said = typed("set", "1", "--concurrency", "auto")
+        assert said.code == 0
+        assert re.search(r"running, \d+ of 400 accounts, auto, \d+ at once", said.out)
+        assert re.search(r"running +auto ", typed("jobs").out)
+        said = typed("set", "1", "--concurrency", "4")
+        assert re.search(r"running, \d+ of 400 accounts, 4 at once", said.out)
+        typed("cancel", "1")
+        assert elsewhere.wait(30) == 1
+
+
 def test_what_to_type_next_is_on_the_same_database(typed: Any) -> None:
     named = ("--database", "sqlite:///my other.db")
     said = typed("run", "list.csv", *named)
@@ -106,8 +140,15 @@ def test_json_is_one_document_and_the_rest_is_elsewhere(typed: Any) -> None:
         (["run", "nothing.csv"], "there is no such file"),
         (["run", "list.csv", "--concurrency", "11"], "a whole number from 1 to 10"),
         (["run", "list.csv", "--concurrency", "0"], "a whole number from 1 to 10"),
-        (["run", "list.csv", "--concurrency", "many"], "'many' is no whole number"),
-        (["run", "list.csv", "--concurrency", "5.5"], "'5.5' is no whole number"),
+        (
+            ["run", "list.csv", "--concurrency", "many"],
+            "'many'; it must be a whole number from 1 to 10 (MAX_CONCURRENCY), or",
+        ),
+        (["run", "list.csv", "--concurrency", "5.5"], "concurrency is '5.5'"),
+        (["run", "list.csv", "--concurrency", ""], "concurrency is ''"),
+        (["resume", "7", "--concurrency", "fast"], "or 'auto'"),
+        (["retry", "7", "--concurrency", "11"], "from 1 to 10 (MAX_CONCURRENCY)"),
+        (["set", "7", "--concurrency", "fast"], "concurrency is 'fast'"),
         (["run", "list.csv", "--mode", "fast"], "must be 'sequential' or 'parallel'"),
         (["run", "list.csv", "--researcher", "me"], "there is no researcher 'me'"),
         (["run", "list.csv", "--researcher", "openai"], "set OPENAI_API_KEY"),

@@ -52,6 +52,16 @@ def test_a_plan_is_a_table_and_what_to_type_next(typed: Typed) -> None:
     assert "12 of 12 accounts completed" in out
 
 
+def test_what_only_auto_may_reach_is_gone_on_with_in_auto(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by one the eight others take 5 s, all at once what one of them does."""
+    monkeypatch.setenv("MAX_CONCURRENCY", "1")
+    monkeypatch.setenv("PROCESSING_CONCURRENCY", "1")
+    _, out, _ = typed("plan", "list.csv", "--sample", "4", "--deadline", "5s")
+    assert "Go on with: sdr-kit resume 1 --concurrency auto" in out
+
+
 def test_json_has_the_rows_as_numbers(typed: Typed) -> None:
     code, out, _ = typed("plan", "list.csv", "--sample", "2", "--json")
     document = json.loads(out)

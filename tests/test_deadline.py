@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
 import sdr_kit
-from sdr_kit import Account, Store, Transient
+from sdr_kit import Account, Permanent, Store, Transient
 from tests.accounts import made_up
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +81,29 @@ def test_a_job_goes_on_with_another_deadline_or_none() -> None:
     run = sdr_kit.resume(job.id, research, store, deadline_seconds=600).wait(10)
     assert run.summary.completed == 10
     assert len(calls) == len(set(calls)) == 10
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_retry_has_a_deadline_of_its_own(*, again: bool) -> None:
+    def research(_account: Account) -> None:
+        time.sleep(0.03)
+        raise Permanent("no website")
+
+    job = sdr_kit.start(
+        made_up(6), research, store="memory", concurrency=1, deadline_seconds=600
+    )
+    job.wait(10)
+    job = (
+        job.reprocess(range(6), deadline_seconds=0.05)
+        if again
+        else job.retry(deadline_seconds=0.05)
+    )
+    run = job.wait(10)
+    assert "The deadline of 0.1 s is reached" in str(run.summary.stopped)
+    assert run.summary.pending > 0
+    with pytest.raises(ValueError, match="deadline_seconds is 0"):
+        job.retry(job.unfinished(), deadline_seconds=0)
+    assert job.retry(job.unfinished()).wait(10).summary.pending == 0
 
 
 @pytest.mark.parametrize("wrong", [0, -1, True, "1 h", float("nan")])

@@ -164,7 +164,12 @@ class Inventor:
 def test_what_was_invented_before_a_failure_is_exported_only_when_asked() -> None:
     desk = Desk(made_up(1), store=MemoryStore(), settings=Settings())
     desk.run(
-        Inventor(), mode="parallel", concurrency=1, budget_usd=None, sample=None
+        Inventor(),
+        mode="parallel",
+        concurrency=1,
+        budget_usd=None,
+        deadline_seconds=None,
+        sample=None,
     ).wait(10)
     assert b"raised money" not in desk.export("csv", invented=False)[1]
     assert b"no Company 0" in desk.export("csv", invented=False)[1]

@@ -109,6 +109,44 @@ def test_sequential_is_one_at_a_time_whatever_concurrency_says(api: Api) -> None
         time.sleep(0.1)
 
 
+def test_a_job_finds_by_itself_how_many_at_once(api: Api) -> None:
+    job_id = api.upload(MANY)
+    assert api.state(job_id)["concurrency"] is None
+    told = api.start(job_id, concurrency="auto").json()
+    assert (told["mode"], told["concurrency"]) == ("parallel", "auto")
+    deadline = time.monotonic() + 20
+    while (state := api.state(job_id))["running"] <= 10:  # more than may be chosen
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert state["concurrency"] == "auto"
+    assert 10 < state["at_once"] <= 50
+    (listed,) = api.http.get("/jobs").json()["jobs"]
+    assert listed["concurrency"] == "auto"
+    changed = api.http.patch(f"/jobs/{job_id}", json={"concurrency": 3}).json()
+    assert (changed["concurrency"], changed["at_once"]) == (3, 3)
+    changed = api.http.patch(f"/jobs/{job_id}", json={"concurrency": "auto"}).json()
+    assert changed["concurrency"] == "auto"
+    assert changed["at_once"] > 3
+    api.http.post(f"/jobs/{job_id}/cancel")
+    again = api.http.post(f"/jobs/{job_id}/resume").json()
+    assert again["concurrency"] == "auto"
+    api.http.post(f"/jobs/{job_id}/cancel")
+
+
+def test_sequential_is_one_at_a_time_in_auto_too(api: Api) -> None:
+    told = api.start(api.upload(), mode="sequential", concurrency="auto").json()
+    assert (told["mode"], told["concurrency"]) == ("sequential", 1)
+
+
+def test_the_document_says_what_concurrency_may_be(api: Api) -> None:
+    schemas = api.http.get("/openapi.json").json()["components"]["schemas"]
+    for name in ("Start", "Sampling", "Change", "Again"):
+        assert schemas[name]["properties"]["concurrency"]["anyOf"] == [
+            {"type": "integer", "minimum": 1, "maximum": 10},
+            {"const": "auto"},
+        ]
+
+
 def test_the_settings_decide_what_is_not_said() -> None:
     with served(processing_concurrency=3, budget_usd=7.5) as modest:
         told = modest.start(modest.upload()).json()
@@ -127,9 +165,10 @@ def test_a_brief_is_asked_by_its_name(api: Api) -> None:
     assert "auth" in " ".join(first)
 
 
-TEN = "a whole number from 1 to 10 (MAX_CONCURRENCY)"
+TEN = "a whole number from 1 to 10 (MAX_CONCURRENCY), or 'auto'"
+NO_CONCURRENCY = (11, 0, -1, "5", "AUTO", "fast", "", 5.5, True, None, [5], ["auto"])
 WRONG: list[tuple[str, Any, str]] = [
-    *(("concurrency", value, TEN) for value in (11, 0, -1, "5", 5.5, True, None, [5])),
+    *(("concurrency", value, TEN) for value in NO_CONCURRENCY),
     ("mode", "fast", "'parallel' or 'sequential'"),
     ("mode", None, "'parallel' or 'sequential'"),
     ("researcher", "../../etc/passwd", "one of 'sandbox'"),
@@ -160,7 +199,7 @@ def test_a_wrong_value_is_said_with_its_field_and_what_is_allowed(
     assert api.state(1)["state"] == "ready"
 
 
-@pytest.mark.parametrize("value", [11, 0, "5", 5.5, True, None])
+@pytest.mark.parametrize("value", [11, 0, "5", "fast", 5.5, True, None])
 def test_a_wrong_concurrency_does_not_reach_a_job_at_work(api: Api, value: Any) -> None:
     job_id = api.upload(MANY)
     api.start(job_id, concurrency=2)
@@ -286,6 +325,9 @@ def test_a_job_that_another_process_holds_is_watched_and_steered(api: Api) -> No
     assert api.http.patch(f"/jobs/{job_id}", json={"concurrency": 8}).status_code == 200
     wanted = {name: value for name, (_, value) in api.store.wanted(job_id).items()}
     assert wanted == {"state": "paused", "limit": 8}
+    told = api.http.patch(f"/jobs/{job_id}", json={"concurrency": "auto"}).json()
+    assert told["concurrency"] == "auto"
+    assert api.store.wanted(job_id)["limit"][1] == "auto"
 
 
 def test_a_job_that_ends_while_it_is_steered_is_a_conflict(api: Api) -> None:

@@ -60,7 +60,8 @@ def test_the_lines_work_as_printed() -> None:
         assert planned["accounts"] + planned["sample"] <= 32
         (state,) = map(json.loads, typed(look, api))
         assert state["state"] == "running"
-        changed, _, resumed = map(json.loads, typed(steer, api))
+        found, changed, _, resumed = map(json.loads, typed(steer, api))
+        assert found["concurrency"] == "auto"
         assert changed["concurrency"] == 8
         assert resumed["job_id"] == 1
         events = typed(listen, api)

@@ -56,6 +56,16 @@ def test_a_sample_is_begun_at_once_and_its_plan_follows(api: Api) -> None:
     assert left["concurrency"] is None
 
 
+def test_a_sample_and_the_others_run_as_many_at_once_as_is_said(api: Api) -> None:
+    job_id = api.upload()
+    body = {"job_id": job_id, "sample": 2, "concurrency": "auto"}
+    assert api.http.post("/plan", json=body).status_code == 202
+    when_ready(api, job_id)
+    assert api.state(job_id)["concurrency"] == "auto"
+    api.http.post(f"/jobs/{job_id}/resume")
+    assert api.until(job_id, "finished")["concurrency"] == "auto"
+
+
 def test_a_job_that_has_not_begun_has_no_plan_yet(api: Api) -> None:
     job_id = api.upload()
     told = plan_of(api, job_id)
@@ -78,7 +88,8 @@ def test_a_job_that_has_been_begun_is_not_sampled_again(api: Api) -> None:
         ({"job_id": 1, "sample": 0}, 422),
         ({"job_id": 1, "researcher": "nobody"}, 422),
         ({"job_id": 1, "brief": "none"}, 422),
-        ({"job_id": 1, "concurrency": 5}, 422),
+        ({"job_id": 1, "concurrency": 11}, 422),
+        ({"job_id": 1, "concurrency": "fast"}, 422),
         ({}, 422),
     ],
 )

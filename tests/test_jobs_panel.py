@@ -193,6 +193,41 @@ def test_a_job_of_another_process_is_watched_and_steered() -> None:
     assert not workbench._run.disabled
 
 
+def test_a_job_that_is_opened_shows_how_many_at_once_it_was_given() -> None:
+    sdr_kit.start(made_up(5), Told(), store=DATABASE, concurrency="auto").wait(30)
+    sdr_kit.start(made_up(5), Told(), store=DATABASE, concurrency=3).wait(30)
+    workbench = panel(5, researcher=Told(), store=DATABASE)
+    workbench._mode.value = "Sequential"
+    workbench._resumption.open(1)
+    assert (workbench._mode.value, workbench._auto.value) == ("Parallel", True)
+    drawn_to_the_end(workbench)
+    workbench._resumption.open(2)
+    assert (workbench._auto.value, workbench._slider.value) == (False, 3)
+    drawn_to_the_end(workbench)
+
+
+def test_a_job_elsewhere_is_switched_to_auto_and_back() -> None:
+    job = sdr_kit.start(made_up(900), Told(0.3), store=DATABASE, concurrency=2)
+    workbench = panel(900, researcher=Told(), store=DATABASE)
+    watched = WatchedJob(
+        Store(DATABASE), 1, settings=workbench._desk.settings, accounts=made_up(900)
+    )
+    workbench._desk.job = watched
+    workbench._opened()
+    assert workbench._slider.value == 2
+    workbench._auto.value = True
+    until(lambda: job.concurrency == "auto")
+    until(lambda: watched.progress.auto)
+    assert workbench._auto.value
+    workbench._auto.value = False
+    until(lambda: job.concurrency == workbench._slider.value)
+    Store(DATABASE).steer(1, limit="auto")
+    until(lambda: workbench._auto.value)
+    workbench._cancel.click()
+    job.wait(30)
+    drawn_to_the_end(workbench)
+
+
 def test_jobs_are_listed_opened_and_deleted() -> None:
     workbench = ran(panel(5, researcher=Counting(), store=DATABASE))
     other = ran(panel(3, researcher=Counting(), store=DATABASE))

@@ -101,6 +101,44 @@ def test_a_job_elsewhere_is_steered_through_its_row() -> None:
     assert seen.progress.completed == job.progress.completed
 
 
+def test_the_choice_of_a_job_is_known_to_all_who_see_it() -> None:
+    job = sdr_kit.start(made_up(900), Counting(0.4), store=DATABASE, concurrency=2)
+    seen = watched()
+    seen.concurrency = "auto"
+    assert seen.concurrency == "auto"
+    until(lambda: job.concurrency == "auto")
+    until(lambda: seen.progress.auto)
+    assert sdr_kit.jobs(DATABASE)["concurrency"].tolist() == ["auto"]
+    seen.concurrency = 3
+    until(lambda: job.concurrency == 3)
+    until(lambda: not seen.progress.auto)
+    assert sdr_kit.jobs(DATABASE)["concurrency"].tolist() == [3]
+    seen.cancel()
+    job.wait(30)
+    again = sdr_kit.resume(1, store=DATABASE, concurrency="auto")
+    again.cancel()
+    again.wait(30)
+    assert watched().concurrency == 2  # it was begun so, and nobody works on it
+
+
+def test_what_others_choose_later_stands_above_what_was_chosen_here() -> None:
+    job = sdr_kit.start(made_up(900), Counting(0.4), store=DATABASE, concurrency=2)
+    seen = watched()
+    seen.concurrency = 9
+    Store(DATABASE).steer(1, limit="auto")  # before anybody has seen the 9
+    assert seen.concurrency == 9
+    until(lambda: seen.concurrency == "auto")
+    job.cancel()
+    job.wait(30)
+
+
+def test_a_job_that_began_in_auto_says_so_when_nobody_works_on_it() -> None:
+    sdr_kit.start(made_up(2), Counting(), store=DATABASE, concurrency="auto").wait(30)
+    assert watched().concurrency == "auto"
+    assert watched().progress.auto
+    assert sdr_kit.jobs(DATABASE)["concurrency"].tolist() == ["auto"]
+
+
 def test_a_killed_job_is_interrupted_and_continued_with_its_own_list(
     tmp_path: Path,
 ) -> None:

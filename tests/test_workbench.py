@@ -64,6 +64,12 @@ def turn_to(workbench: Workbench, tab: str) -> None:
     workbench._tabs.selected_index = TABS.index(tab)
 
 
+def chosen(workbench: Workbench) -> object:
+    """How many at once its job was told."""
+    assert workbench.job is not None
+    return workbench.job.concurrency
+
+
 def shown(widget: object) -> str:
     """What a widget and all in it say."""
     children = getattr(widget, "children", ())
@@ -223,7 +229,7 @@ def test_sequential_disables_the_slider_and_runs_one_at_a_time() -> None:
     assert workbench._slider.disabled
     workbench._run.click()
     assert workbench.job is not None
-    assert workbench.job.concurrency == 1
+    assert chosen(workbench) == 1
     drawn_to_the_end(workbench)
 
 
@@ -254,10 +260,79 @@ def test_the_slider_follows_what_a_cell_tells_the_job() -> None:
     workbench.job.concurrency = 7
     until(lambda: workbench._slider.value == 7)
     workbench._slider.value = 3
-    assert workbench.job.concurrency == 3
+    assert chosen(workbench) == 3
     workbench._cancel.click()
     drawn_to_the_end(workbench)
     assert workbench._slider.value == 3
+
+
+def test_auto_takes_the_slider_along_and_gives_it_back() -> None:
+    workbench = panel(900, researcher=slow)
+    assert not workbench._auto.value
+    assert not workbench._slider.disabled
+    workbench._auto.value = True
+    assert workbench._slider.disabled
+    assert "at most 50 at once" in workbench._allowed.value
+    workbench._run.click()
+    job = workbench.job
+    assert job is not None
+    assert chosen(workbench) == "auto"
+    until(lambda: job.progress.running > 10)  # more than the slider has
+    until(lambda: workbench._slider.value == 10)
+    assert not workbench._slider.readout  # it would say 10
+    said = re.search(r"<b>(\d+) at once</b>", workbench._allowed.value)
+    assert said is not None
+    assert 10 < int(said[1]) <= 50
+    until(lambda: "(auto, " in workbench._progress.value)
+    workbench._auto.value = False  # goes on from where the slider stands
+    assert chosen(workbench) == 10
+    assert not workbench._slider.disabled
+    assert workbench._slider.readout
+    assert workbench._allowed.layout.display == "none"
+    assert "limit 10" in workbench._progress.value
+    workbench._slider.value = 2
+    assert chosen(workbench) == 2
+    workbench._auto.value = True
+    assert chosen(workbench) == "auto"
+    assert "(auto, " in workbench._progress.value
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+    assert workbench._auto.value
+    workbench._continue.click()
+    assert workbench.job is not None
+    assert chosen(workbench) == "auto"
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
+def test_auto_follows_what_a_cell_tells_the_job() -> None:
+    workbench = panel(900, researcher=slow)
+    workbench._run.click()
+    assert workbench.job is not None
+    workbench.job.concurrency = "auto"
+    until(lambda: workbench._auto.value)
+    workbench.job.concurrency = 3
+    until(lambda: not workbench._auto.value)
+    assert workbench._slider.value == 3
+    assert chosen(workbench) == 3
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+
+
+def test_sequential_is_one_at_a_time_in_auto_too() -> None:
+    workbench = panel(4)
+    workbench._auto.value = True
+    workbench._mode.value = "Sequential"
+    assert workbench._auto.disabled
+    assert workbench._slider.disabled
+    assert workbench._allowed.layout.display == "none"
+    workbench._run.click()
+    assert workbench.job is not None
+    assert chosen(workbench) == 1
+    drawn_to_the_end(workbench)
+    workbench._mode.value = "Parallel"
+    assert not workbench._auto.disabled
+    assert workbench._choice == "auto"
 
 
 def test_a_page_that_draws_the_panel_gets_fresh_charts() -> None:
@@ -749,12 +824,12 @@ def test_continue_and_retry_run_as_the_controls_say() -> None:
     workbench._slider.value = 9
     workbench._continue.click()
     assert workbench.job is not None
-    assert workbench.job.concurrency == 9
+    assert chosen(workbench) == 9
     workbench._cancel.click()
     drawn_to_the_end(workbench)
     workbench._mode.value = "Sequential"
     workbench._continue.click()
-    assert workbench.job.concurrency == 1
+    assert chosen(workbench) == 1
     workbench._cancel.click()
     drawn_to_the_end(workbench)
 
@@ -1071,6 +1146,58 @@ def test_a_budget_changes_during_the_run() -> None:
     drawn_to_the_end(workbench)
     assert workbench.job is not None
     assert workbench.job.progress.cost_usd == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds", "shown_as"),
+    [
+        ("90", 5_400, "1 h 30 min"),
+        ("2h", 7_200, "2 h 00 min"),
+        (" 1h 30min ", 5_400, "1 h 30 min"),
+        ("45s", 45, "45 s"),
+        ("0.5", 30, "30 s"),
+        ("61 s", 61, "61 s"),
+        ("", None, ""),
+    ],
+)
+def test_a_deadline_is_read_as_it_is_written(
+    written: str, seconds: float | None, shown_as: str
+) -> None:
+    workbench = panel(1)
+    workbench._chooser._deadline.value = written
+    assert workbench._problem.value == ""
+    assert workbench._chooser.deadline_seconds == seconds
+    assert workbench._chooser._deadline.value == shown_as
+
+
+@pytest.mark.parametrize("wrong", ["soon", "0", "-5", "nan", "inf", "17:30"])
+def test_a_deadline_that_is_no_time_is_refused(wrong: str) -> None:
+    workbench = panel(3)
+    workbench._chooser._deadline.value = wrong
+    assert "is no time from Run on" in workbench._problem.value
+    workbench._run.click()
+    assert "is no time from Run on" in workbench._problem.value
+    assert workbench.job is None
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite:///late.db"])
+def test_a_deadline_ends_the_run_and_what_goes_on_has_its_own(store: str) -> None:
+    workbench = panel(30, researcher=slow, store=store, processing_concurrency=2)
+    workbench._chooser._deadline.value = "1s"
+    workbench._run.click()
+    assert workbench._chooser._deadline.disabled
+    drawn_to_the_end(workbench)
+    assert "The deadline of 1.0 s is reached" in workbench._notice.value
+    assert not workbench._chooser._deadline.disabled
+    workbench._continue.click()
+    drawn_to_the_end(workbench)
+    assert "The deadline of 1.0 s is reached" in workbench._notice.value
+    workbench._chooser._deadline.value = ""
+    workbench._slider.value = 10
+    workbench._continue.click()
+    drawn_to_the_end(workbench)
+    assert workbench.job is not None
+    assert workbench.job.progress.state == "finished"
 
 
 def test_providers_with_a_key_are_offered_with_a_brief() -> None:

@@ -138,7 +138,9 @@ def pace(now: Progress) -> str:
     """Writes how fast it is, how long it will take, and what it has cost."""
     parts = [
         f"{now.accounts_per_minute:,.0f} a minute",
-        f"{now.running:,} of {now.limit:,} at work",
+        f"{now.running:,} at work ({at_once(now)})"
+        if now.auto
+        else f"{now.running:,} of {now.limit:,} at work",
     ]
     if now.eta_seconds is not None:
         parts.insert(1, f"{duration(now.eta_seconds)} to go")
@@ -150,6 +152,11 @@ def pace(now: Progress) -> str:
         bound = f" of {dollars(now.budget_usd)}" if now.budget_usd else ""
         parts.append(dollars(now.cost_usd) + bound)
     return ", ".join(parts)
+
+
+def at_once(now: Progress) -> str:
+    """Writes how many may run at once: `8 at once`, or `auto, 18 at once`."""
+    return f"{'auto, ' if now.auto else ''}{now.limit:,} at once"
 
 
 def standing(now: Progress) -> str:

@@ -13,7 +13,7 @@ from sdr_kit.cli.screen import Screen, cell
 from sdr_kit.cli.work import Wanted
 from sdr_kit.planned import Plan
 from sdr_kit.planning import plan as plan_list
-from sdr_kit.settings import check_deadline
+from sdr_kit.settings import AUTO, Concurrency, check_deadline
 from sdr_kit.words import counted
 
 
@@ -61,6 +61,12 @@ def plan(source: str, wanted: Wanted, *, sample: int, json: bool) -> int:
     return 0
 
 
+def _choice(made: Plan) -> Concurrency | None:
+    """What to choose for the concurrency that meets the deadline."""
+    auto = made.frame["concurrency"][made.frame["mode"] == "auto"]
+    return AUTO if made.concurrency in [*auto] else made.concurrency
+
+
 def _show(made: Plan, screen: Screen, database: str | None) -> None:
     """Says what the others will take, and what to type next."""
     screen.say(
@@ -77,6 +83,6 @@ def _show(made: Plan, screen: Screen, database: str | None) -> None:
     for sentence in (*made.verdicts, *made.notes):
         screen.say(sentence)
     if made.accounts:
-        at_once = ["--concurrency", made.concurrency] if made.concurrency else []
+        at_once = ["--concurrency", _choice(made)] if made.concurrency else []
         go_on = telling.to_type("resume", made.job_id, *at_once, database=database)
         screen.say(f"Go on with: {go_on}")

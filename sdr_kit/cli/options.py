@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from sdr_kit import words
 
 
 def whole_number(text: str) -> int:
@@ -15,6 +16,14 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no whole number") from None
+
+
+def concurrency(text: str) -> int | str:
+    """Reads how many at once: a number, or a word; who knows the range checks both."""
+    try:
+        return int(text)
+    except ValueError:
+        return text.strip().lower()
 
 
 def whole_number_from(low: int, high: int) -> Callable[[str], int]:
@@ -39,21 +48,13 @@ def amount(text: str) -> float:
         raise typer.BadParameter(f"{text!r} is no number") from None
 
 
-_TIME = re.compile(r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m(?:in)?)?\s*(?:(\d+)\s*s)?")
-
-
 def time_span(text: str) -> float:
     """Reads a time like `2h`, `1h 30min` or `90s`; a number alone is seconds."""
-    written = text.strip()
-    parts = _TIME.fullmatch(written)
-    if written and parts:
-        hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-        return 3_600.0 * hours + 60 * minutes + seconds
     try:
-        return float(text)
-    except ValueError:
+        return words.time_span(text)
+    except ValueError as error:
         raise typer.BadParameter(
-            f"{text!r} is no time; write 2h, 90min, 1h30m or a number of seconds"
+            f"{error}; write 2h, 90min, 1h30m or a number of seconds"
         ) from None
 
 
@@ -91,11 +92,12 @@ BriefNames = Annotated[
     ),
 ]
 Concurrency = Annotated[
-    int | None,
+    Any,  # `int | Literal["auto"]`; Typer knows no unions
     typer.Option(
-        metavar="N",
-        parser=whole_number,
-        help="How many accounts at once, 1 to MAX_CONCURRENCY (10).",
+        metavar="N|auto",
+        parser=concurrency,
+        help="How many accounts at once, 1 to MAX_CONCURRENCY (10); auto finds the "
+        "best number while it runs, up to AUTO_MAX_CONCURRENCY (50).",
     ),
 ]
 Budget = Annotated[

@@ -12,12 +12,14 @@ from rich.table import Table
 
 from sdr_kit.accounts import load_accounts
 from sdr_kit.cli import named
+from sdr_kit.cli.bar import at_once
 from sdr_kit.cli.problems import as_wrong_use
 from sdr_kit.cli.screen import Screen, cell
 from sdr_kit.dates import local
 from sdr_kit.errors import SdrKitError
 from sdr_kit.progress import Progress
 from sdr_kit.recovery import jobs, open_job
+from sdr_kit.settings import AUTO, Concurrency
 from sdr_kit.words import dollars
 
 HEARD_SECONDS = 5.0  # within which whoever runs a job says what it has heard
@@ -53,7 +55,7 @@ def change(
     job_id: int,
     database: str | None,
     *,
-    concurrency: int | None,
+    concurrency: Concurrency | None,
     budget_usd: float | None,
 ) -> None:
     """Has whoever runs a job run more or fewer at once, or spend more or less."""
@@ -61,7 +63,7 @@ def change(
         raise SdrKitError("nothing is wanted; give --concurrency or --budget-usd")
 
     def heard(now: Progress) -> bool:
-        return concurrency in (None, now.limit) and (
+        return _has_taken_up(now, concurrency) and (
             budget_usd in (None, now.budget_usd or float("inf"))
         )
 
@@ -96,7 +98,7 @@ def _steer(
     heard: Callable[[Progress], bool],
     *,
     state: str | None = None,
-    limit: int | None = None,
+    limit: Concurrency | None = None,
     budget_usd: float | None = None,
 ) -> None:
     """Tells whoever runs a job, and waits a moment until it is done.
@@ -108,7 +110,7 @@ def _steer(
     store = named.store_of(settings)
     with as_wrong_use():
         if limit is not None:
-            settings.check_concurrency(limit)
+            settings.check_choice(limit)
         store.steer(job_id, state=state, limit=limit, budget_usd=budget_usd)
     until = time.monotonic() + HEARD_SECONDS
     job = open_job(job_id, store, settings=settings)
@@ -120,18 +122,24 @@ def _steer(
         Screen().say(f"Job {job_id} was told; it has not answered yet")
 
 
+def _has_taken_up(now: Progress, choice: Concurrency | None) -> bool:
+    if choice is None:
+        return True
+    return now.auto if choice == AUTO else not now.auto and now.limit == choice
+
+
 def _standing(now: Progress) -> str:
     bound = "" if now.budget_usd is None else f" of {dollars(now.budget_usd)}"
     cost = f", {dollars(now.cost_usd)}{bound}" if now.cost_usd or bound else ""
-    at_once = "" if now.ended else f", {now.limit:,} at once"
-    return f"{now.state}, {now.done:,} of {now.total:,} accounts{at_once}{cost}"
+    most = "" if now.ended else f", {at_once(now)}"
+    return f"{now.state}, {now.done:,} of {now.total:,} accounts{most}{cost}"
 
 
 def _table(frame: pd.DataFrame) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("job", "begun", "list", "researcher", "state"):
         table.add_column(name, no_wrap=name in ("job", "begun"))
-    for name in ("done", "failed", "cost"):
+    for name in ("at once", "done", "failed", "cost"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("why")
     for row in frame.to_dict(orient="records"):
@@ -147,6 +155,7 @@ def _cells(row: Mapping[Any, Any]) -> list[str]:
         row["source"],
         row["researcher"],
         row["state"],
+        f"{row['concurrency'] or ''}",
         f"{row['completed'] + row['failed']:,} of {row['total']:,}",
         f"{row['failed']:,}",
         "" if pd.isna(cost) else dollars(cost),

@@ -14,6 +14,7 @@ from sdr_kit.estimate import Estimate
 from sdr_kit.forecast import Fresh
 from sdr_kit.job_results import JobResults
 from sdr_kit.progress import Progress, RunSummary
+from sdr_kit.settings import AUTO, Concurrency
 from sdr_kit.words import counted, dollars
 
 REJECTED_SHOWN = 3  # rows; `accounts.rejected` has all of them
@@ -44,14 +45,16 @@ def tell_choice(
     *,
     researcher: str,
     briefs: Sequence[str],
-    concurrency: int,
+    concurrency: Concurrency,
+    most: int,
     database: str,
     budget_usd: float | None,
 ) -> None:
-    """Says who is asked what, how many at once, and where it is kept."""
+    """Says who is asked what, how many at once (at most), and where it is kept."""
     asked = f"{researcher}, asked: {', '.join(briefs)}" if briefs else researcher
     bound = "" if budget_usd is None else f"; at most {dollars(budget_usd)}"
-    screen.say(f"{asked}; {concurrency} at once{bound}; kept in {database}")
+    at_once = f"auto, at most {most}" if concurrency == AUTO else f"{concurrency}"
+    screen.say(f"{asked}; {at_once} at once{bound}; kept in {database}")
 
 
 def tell_cost(

@@ -21,7 +21,7 @@ from sdr_kit.forecast import fresh, maybe_forecast
 from sdr_kit.job_results import JobResults
 from sdr_kit.recovery import AnyJob, open_job
 from sdr_kit.recovery import resume as resume_job
-from sdr_kit.settings import Settings, check_deadline
+from sdr_kit.settings import Concurrency, Settings, check_deadline
 from sdr_kit.store import Store
 from sdr_kit.worker import Researcher, name_of
 
@@ -34,7 +34,7 @@ class Wanted:
         researcher: Its name.
         briefs: Names of briefs, or paths.
         mode: `"parallel"` or `"sequential"`.
-        concurrency: How many at once.
+        concurrency: How many at once, or `"auto"`.
         budget_usd: What the job may cost in all.
         deadline_seconds: After which nothing more is started.
         refresh: Whether to ask again what is stored and fresh.
@@ -45,7 +45,7 @@ class Wanted:
     researcher: str | None
     briefs: Sequence[str] | None
     mode: str | None = None
-    concurrency: int | None = None
+    concurrency: Concurrency | None = None
     budget_usd: float | None = None
     deadline_seconds: float | None = None
     refresh: bool = False
@@ -90,7 +90,6 @@ def run(source: str, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
     delivery.check()
     with as_wrong_use():
         chosen = settings.chosen_concurrency(wanted.mode, wanted.concurrency)
-        limit = settings.most(chosen)
         budget_usd = settings.chosen_budget(wanted.budget_usd)
         check_deadline(wanted.deadline_seconds)
     asked = wanted.researcher or "sandbox"
@@ -98,7 +97,8 @@ def run(source: str, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
     accounts = load_accounts(source)
     store = named.store_of(settings)
     telling.tell_list(screen, accounts)
-    _tell_choice(screen, researcher, limit, budget_usd, store)
+    _tell_choice(screen, researcher, chosen, budget_usd, store, settings)
+    limit = settings.most(chosen)
     _tell_cost(screen, accounts, researcher, limit, store, settings, wanted)
 
     def begin() -> AnyJob:
@@ -121,7 +121,7 @@ def run(source: str, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
 
 def resume(job_id: int, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
     """Goes on with a job, here or where it is paused; gives the exit code."""
-    settings = named.settings_for(wanted.database)
+    settings = _settings_for(wanted)
     store = named.store_of(settings)
     job = store.job(job_id)
     if job.held and job.progress is not None and job.progress.state == "paused":
@@ -133,7 +133,7 @@ def resume(job_id: int, wanted: Wanted, delivery: Delivery, *, json: bool) -> in
 
 def retry(job_id: int, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
     """Asks again about what failed in a job; gives the exit code."""
-    settings = named.settings_for(wanted.database)
+    settings = _settings_for(wanted)
     store = named.store_of(settings)
     statuses = store.statuses(store.job(job_id).id)
     failed = [place for place, status in statuses.items() if status == "failed"]
@@ -157,6 +157,15 @@ def watch(job_id: int, *, database: str | None, json: bool) -> int:
     return _tell(job, ending, screen, None, store, database)
 
 
+def _settings_for(wanted: Wanted) -> Settings:
+    """Gives the settings, when the concurrency that is wanted is one by them."""
+    settings = named.settings_for(wanted.database)
+    if wanted.concurrency is not None:
+        with as_wrong_use():
+            settings.check_choice(wanted.concurrency)
+    return settings
+
+
 def _take_up(
     job_id: int,
     wanted: Wanted,
@@ -177,9 +186,9 @@ def _take_up(
             settings, job, wanted.researcher, wanted.briefs
         )
     if researcher is not None and not job.held:
-        limit = wanted.concurrency or job.concurrency
+        choice = wanted.concurrency or job.chosen
         budget_usd = wanted.budget_usd or job.budget_usd
-        _tell_choice(screen, researcher, limit, budget_usd, store)
+        _tell_choice(screen, researcher, choice, budget_usd, store, settings)
 
     def take_up() -> AnyJob:
         return resume_job(
@@ -253,6 +262,7 @@ def _tell(
         summary=summary,
         causes=causes,
         database=str(store),
+        concurrency=job.concurrency,
         output=output,
         **more,
     )
@@ -270,9 +280,10 @@ def _leave() -> None:
 def _tell_choice(
     screen: Screen,
     researcher: Researcher,
-    limit: int,
+    choice: Concurrency,
     budget_usd: float | None,
     store: Store,
+    settings: Settings,
 ) -> None:
     bounded = budget_usd is not None and budget_usd < float("inf")
     briefs = [each.name for each in getattr(researcher, "briefs", ())]
@@ -280,7 +291,8 @@ def _tell_choice(
         screen,
         researcher=name_of(researcher),
         briefs=briefs,
-        concurrency=limit,
+        concurrency=choice,
+        most=settings.most(choice),
         database=str(store),
         budget_usd=budget_usd if bounded else None,
     )

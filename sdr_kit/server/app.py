@@ -151,11 +151,11 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def start(request: Request, body: Start) -> Started:
     """Begins a job, or goes on with one that has accounts left; answers at once."""
     job = _office(request).start(**body.chosen)
-    now = job.progress
+    now, choice = job.progress, job.concurrency
     return Started(
         job_id=job.id,
-        mode=body.mode or ("parallel" if now.limit > 1 else "sequential"),
-        concurrency=now.limit,
+        mode=body.mode or ("sequential" if choice == 1 else "parallel"),
+        concurrency=choice,
         researcher=job.asked.name,
         budget_usd=now.budget_usd,
         total=now.total,

@@ -91,9 +91,9 @@ def _add_problems(responses: dict[str, Any], own: set[str], *, is_open: bool) ->
 def _add_choices(schemas: dict[str, Any], office: Office) -> None:
     """Says what the settings allow, and what is chosen when nothing is said."""
     top = office.settings.max_concurrency
-    for name in ("Start", "Change", "Again"):
-        concurrency = schemas[name]["properties"]["concurrency"]
-        concurrency["maximum"] = top
+    for name in ("Start", "Sampling", "Change", "Again"):
+        number, _auto = schemas[name]["properties"]["concurrency"]["anyOf"]
+        number["maximum"] = top
     for name in ("Start", "Sampling"):
         start = schemas[name]["properties"]
         start["researcher"]["enum"] = office.researchers

@@ -51,7 +51,9 @@ JobNumber = Annotated[int, Field(ge=1, le=MAX_ID, strict=True), BeforeValidator(
 Place = Annotated[int, Field(ge=0, le=MAX_ID, strict=True), BeforeValidator(_whole)]
 # Refused with its range where it is used; the document is given it from the settings.
 Concurrency = Annotated[
-    Any, BeforeValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 1})
+    Any,
+    BeforeValidator(_whole),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}),
 ]
 SampleSize = Annotated[
     int, Field(ge=1, le=MAX_SAMPLE, strict=True), BeforeValidator(_whole)
@@ -60,6 +62,9 @@ Deadline = Annotated[float, Field(gt=0, le=MAX_ID, allow_inf_nan=False, strict=T
 Budget = Annotated[
     float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False, strict=True)
 ]
+
+
+Choice = int | Literal["auto"]
 
 
 class Body(BaseModel):
@@ -85,7 +90,8 @@ class Start(Body):
         description="`sequential` is one at a time, whatever concurrency says.",
     )
     concurrency: Concurrency = Field(
-        default=UNSET, description="How many accounts at once."
+        default=UNSET,
+        description="How many accounts at once; `auto` finds it while the job runs.",
     )
     researcher: StrictStr = Field(
         default="sandbox",
@@ -113,6 +119,10 @@ class Sampling(Body):
     sample: SampleSize = Field(
         default=10, description="How many accounts, spread over the list, come first."
     )
+    concurrency: Concurrency = Field(
+        default=UNSET,
+        description="How many of them at once, and of the others when it goes on.",
+    )
     researcher: StrictStr = Field(default="sandbox", description="Who is asked.")
     brief: StrictStr = Field(default="general", description="What is asked.")
     budget_usd: Budget = Field(
@@ -129,7 +139,7 @@ class Change(Body):
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     concurrency: Concurrency = Field(
-        default=UNSET, description="How many accounts at once, from now on."
+        default=UNSET, description="How many accounts at once, or `auto`, from now on."
     )
     budget_usd: Budget = Field(
         default=UNSET, description="What the job may cost in all, in US dollars."
@@ -145,7 +155,7 @@ class Again(Body):
         description="Their places in the list, completed ones too; all that failed.",
     )
     concurrency: Concurrency = Field(
-        default=UNSET, description="How many accounts at once."
+        default=UNSET, description="How many accounts at once, or `auto`."
     )
 
 
@@ -198,7 +208,7 @@ class Started(BaseModel):
 
     job_id: int
     mode: Mode
-    concurrency: int
+    concurrency: Choice
     researcher: str = Field(description="What it is called.")
     budget_usd: float | None = Field(description="null: no bound.")
     total: int
@@ -223,6 +233,9 @@ class JobSummary(BaseModel):
     reused: int
     seconds: float = Field(description="For how long it has run.")
     cost_usd: float | None = Field(description="Of all attempts; null: not known.")
+    concurrency: Choice | None = Field(
+        description="What was chosen: accounts at once, or `auto`; null: nothing yet."
+    )
 
 
 class JobState(JobSummary):
@@ -233,7 +246,10 @@ class JobState(JobSummary):
     running: int = Field(description="Accounts whose researcher is at work.")
     waiting: int = Field(description="Accounts that wait for another try.")
     retries: int = Field(description="Attempts beyond each account's first.")
-    concurrency: int = Field(description="How many accounts may run at once.")
+    at_once: int = Field(
+        description="How many accounts may run at once now, by that and by what the "
+        "provider takes."
+    )
     accounts_per_minute: float
     eta_seconds: float | None
     budget_usd: float | None

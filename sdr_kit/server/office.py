@@ -31,7 +31,7 @@ from sdr_kit.research.ready_made import (
     ready_made,
 )
 from sdr_kit.server.problems import Problem, wrong
-from sdr_kit.settings import Settings
+from sdr_kit.settings import AUTO, Concurrency, Settings
 from sdr_kit.store import Store
 from sdr_kit.stored_job import StoredJob
 from sdr_kit.worker import Researcher
@@ -76,7 +76,7 @@ class Office:
     def concurrency_range(self) -> str:
         """What concurrency may be."""
         top = self.settings.max_concurrency
-        return f"a whole number from 1 to {top} (MAX_CONCURRENCY)"
+        return f"a whole number from 1 to {top} (MAX_CONCURRENCY), or 'auto'"
 
     def add(self, file: BinaryIO, name: str) -> tuple[int, Accounts]:
         """Keeps a list as a job that is to be begun, and gives its number.
@@ -162,10 +162,18 @@ class Office:
         sample: int = SAMPLE,
         researcher: str = SANDBOX,
         brief: str = GENERAL,
-        budget_usd: float | None = None,
         refresh: bool = False,
+        **options: Any,
     ) -> Job:
         """Begins a job that was added with a sample, after which it asks.
+
+        Args:
+            job_id: The job.
+            sample: How many accounts come first.
+            researcher: By name.
+            brief: By name.
+            refresh: Whether to reuse nothing that is stored.
+            options: `concurrency` and `budget_usd`, where they are chosen.
 
         Raises:
             NoJobError: There is no such job.
@@ -176,12 +184,14 @@ class Office:
             raise Problem(
                 409, f"job {job_id} has been begun; its plan is there without a sample"
             )
+        if "concurrency" in options:
+            self._check_concurrency(options["concurrency"])
         return self._go_on(
             job_id,
             self._researcher(researcher, brief),
             sample=sample,
-            budget_usd=budget_usd,
             refresh=refresh,
+            **options,
         )
 
     def plan(
@@ -280,8 +290,8 @@ class Office:
         with _unless_ended():
             for name, value in chosen.items():
                 setattr(job, name, value)
-        limit = chosen.get("concurrency")
-        self._settle(job, lambda now: limit in (None, now.limit))
+        choice = chosen.get("concurrency")
+        self._settle(job, lambda now: choice is None or _heard(now, choice))
 
     def delete(self, job_id: int) -> None:
         """Deletes a job and its results.
@@ -323,7 +333,7 @@ class Office:
         """
         at, told = self._told.get(job_id, (-math.inf, None))
         if told is None or time.monotonic() - at > STATE_SECONDS:
-            told = _state(self.store.job(job_id), self.job(job_id).progress)
+            told = _state(self.store.job(job_id), self.job(job_id))
             self._told[job_id] = time.monotonic(), told
         return told
 
@@ -387,7 +397,7 @@ class Office:
 
     def _check_concurrency(self, concurrency: object) -> None:
         try:
-            self.settings.check_concurrency(concurrency)  # type: ignore[arg-type]
+            self.settings.check_choice(concurrency)  # type: ignore[arg-type]
         except ValueError as error:
             raise wrong("concurrency", concurrency, self.concurrency_range) from error
 
@@ -493,8 +503,14 @@ def _plan_of(job_id: int, now: Progress, plan: Plan | None) -> dict[str, Any]:
     }
 
 
-def _state(stored: StoredJob, now: Progress) -> dict[str, Any]:
+def _heard(now: Progress, choice: Concurrency) -> bool:
+    """Whether a job has taken up another concurrency, as far as a snapshot tells."""
+    return now.auto if choice == AUTO else not now.auto and now.limit == choice
+
+
+def _state(stored: StoredJob, job: AnyJob) -> dict[str, Any]:
     """Puts together what `JobState` says."""
+    now = job.progress
     same = (
         *("state", "reason", "total", "completed", "failed", "pending", "reused"),
         *("in_flight", "running", "waiting", "retries", "accounts_per_minute"),
@@ -507,7 +523,8 @@ def _state(stored: StoredJob, now: Progress) -> dict[str, Any]:
         "researcher": stored.researcher,
         "synthetic": stored.synthetic,
         "holder": str(stored.lease.holder) if stored.held else None,
-        "concurrency": now.limit,
+        "concurrency": job.concurrency or None,
+        "at_once": now.limit,
         **{name: getattr(now, name) for name in same},
     }
 

@@ -1,8 +1,9 @@
-"""Who does the research, what is asked, and for how much money."""
+"""Who does the research, what is asked, for how much money, and in what time."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -18,17 +19,19 @@ from sdr_kit.research.ready_made import (
     ready_made,
 )
 from sdr_kit.settings import Settings
+from sdr_kit.words import duration, time_span
 from sdr_kit.workbench.parts import LABEL_WIDTH, row, show
 from sdr_kit.worker import Researcher, check_researcher
 
 WIDTH = {"width": "400px", "max_width": "100%"}
 NARROW = {"width": "240px"}
+MINUTE = 60.0
 # A comma stands before three digits only: half of Europe writes 1,5 and means 1.5.
 _AMOUNT = re.compile(r"(\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+")
 
 
 class Chooser:
-    """The researcher, its brief when it has one, and the budget.
+    """The researcher, its brief when it has one, the budget and the deadline.
 
     Offered are the sandbox, the providers that the settings have a key or an address
     for, and what the caller brought.
@@ -38,6 +41,7 @@ class Chooser:
         settings: Which providers can be asked, and the budget to begin with.
         changed: Called when something is chosen.
         budgeted: Called when the budget is changed.
+        timed: Called when the deadline is changed.
 
     Attributes:
         box: All of it, side by side.
@@ -51,6 +55,7 @@ class Chooser:
         settings: Settings,
         changed: Callable[..., None],
         budgeted: Callable[..., None],
+        timed: Callable[..., None],
     ) -> None:
         wide = {"description_width": LABEL_WIDTH}
         self.dropdown = widgets.Dropdown(
@@ -76,12 +81,21 @@ class Chooser:
             style=wide,
             layout=NARROW,
         )
-        self.box = row([self._brief, self._budget])
+        self._deadline = widgets.Text(
+            description="Deadline",
+            placeholder="none; 90 min, 2 h",
+            tooltip="So long after Run nothing more is started; a number is minutes",
+            continuous_update=False,
+            style=wide,
+            layout=NARROW,
+        )
+        self.box = row([self._brief, self._budget, self._deadline])
         self._show_what_applies()
         self.dropdown.observe(lambda _change: self._show_what_applies(), "value")
         for each in (self.dropdown, self._brief):
             each.observe(changed, "value")
         self._budget.observe(budgeted, "value")
+        self._deadline.observe(timed, "value")
 
     @property
     def researcher(self) -> Researcher:
@@ -126,9 +140,39 @@ class Chooser:
     def budget_usd(self, usd: float | None) -> None:
         self._budget.value = _written(usd)
 
+    @property
+    def deadline_seconds(self) -> float | None:
+        """How long after its start a run starts nothing more; None is no deadline.
+
+        Raises:
+            ValueError: What is written is no time.
+        """
+        written = self._deadline.value.strip()
+        if not written:
+            return None
+        with contextlib.suppress(ValueError):
+            seconds = time_span(written, alone=MINUTE)
+            if 0 < seconds < math.inf:
+                return seconds
+        raise ValueError(
+            f"The deadline {self._deadline.value!r} is no time from Run on. Write for "
+            "instance 90 min or 2 h, or nothing for no deadline."
+        )
+
+    def write_deadline(self) -> None:
+        """Writes the deadline with its unit: who writes 90 sees what is meant.
+
+        Raises:
+            ValueError: As `deadline_seconds`.
+        """
+        seconds = self.deadline_seconds
+        if seconds is not None and time_span(duration(seconds)) == seconds:
+            self._deadline.value = duration(seconds)
+
     def enable(self, *, free: bool) -> None:
         """Lets a person choose, or not; the budget may always be changed."""
-        self.dropdown.disabled = self._brief.disabled = not free
+        for each in (self.dropdown, self._brief, self._deadline):
+            each.disabled = not free
 
     def _show_what_applies(self) -> None:
         """Hides the brief of researchers that have none, and what costs nothing."""

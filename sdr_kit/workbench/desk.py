@@ -28,7 +28,7 @@ from sdr_kit.job_results import edits_by_position
 from sdr_kit.loading.tables import Source
 from sdr_kit.recovery import AnyJob, jobs, maybe_last_job, open_job, resume
 from sdr_kit.results import results_frame
-from sdr_kit.settings import Settings
+from sdr_kit.settings import Concurrency, Settings
 from sdr_kit.store import AnyStore, Store
 from sdr_kit.stored_job import StoredJob
 from sdr_kit.workbench.trial import Trial
@@ -152,8 +152,9 @@ class Desk:
         researcher: Researcher,
         *,
         mode: str,
-        concurrency: int,
+        concurrency: Concurrency,
         budget_usd: float | None,
+        deadline_seconds: float | None,
         sample: int | None,
         refresh: bool = False,
     ) -> Job:
@@ -167,6 +168,7 @@ class Desk:
             store=self.store,
             settings=self.settings,
             budget_usd=math.inf if budget_usd is None else budget_usd,
+            deadline_seconds=deadline_seconds,
             sample=sample,
             refresh=refresh,
         )
@@ -178,8 +180,9 @@ class Desk:
         *,
         again: bool = False,
         researcher: Researcher,
-        concurrency: int,
+        concurrency: Concurrency,
         budget_usd: float | None,
+        deadline_seconds: float | None,
     ) -> AnyJob:
         """Takes the job up again.
 
@@ -188,8 +191,9 @@ class Desk:
             again: Whether completed ones are among them.
             researcher: Who goes on with a job that was not run in this process; the
                 others keep theirs.
-            concurrency: How many at once.
+            concurrency: How many at once, or `"auto"`.
             budget_usd: What the job may cost in all; None is no bound.
+            deadline_seconds: So long from now nothing more is started; None is never.
         """
         self._check_idle("go on with a job")
         job = self.job
@@ -198,7 +202,11 @@ class Desk:
         if isinstance(job, Job):
             job.concurrency = concurrency
             job.budget_usd = budget_usd
-            self.job = job.reprocess(positions or ()) if again else job.retry(positions)
+            late = {"deadline_seconds": deadline_seconds}
+            if again:
+                self.job = job.reprocess(positions or (), **late)
+            else:
+                self.job = job.retry(positions, **late)
             return self.job
         if positions is None:
             positions = [each.position for each in job.results(status="failed")]
@@ -210,6 +218,7 @@ class Desk:
             accounts=self._list(),
             concurrency=concurrency,
             budget_usd=math.inf if budget_usd is None else budget_usd,
+            deadline_seconds=deadline_seconds,
             settings=self.settings,
         )
         return self.job

@@ -10,6 +10,7 @@ from sdr_kit.causes import Cause
 from sdr_kit.estimate import Estimate
 from sdr_kit.forecast import Fresh
 from sdr_kit.progress import Progress
+from sdr_kit.settings import AUTO, Concurrency
 from sdr_kit.words import counted, dollars, dollars_between, duration
 
 BLOCKED_SECONDS = 1.0  # a shorter hold-up is not worth a word
@@ -110,13 +111,29 @@ def no_jobs(*, kept: bool) -> str:
     )
 
 
-def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
+def auto(allowed: int | None, *, most: int) -> str:
+    """Says beside the choice of auto what it has come to.
+
+    Args:
+        allowed: How many may run at once now; None while nothing runs.
+        most: Which number it does not go above.
+    """
+    if allowed is None:
+        return quiet(f"at most {most:,} at once")
+    return block(
+        f'<b>{allowed:,} at once</b><span class="quiet">, at most {most:,}</span>'
+    )
+
+
+def progress(
+    now: Progress | None, total: int, *, choice: Concurrency | None = None
+) -> str:
     """Draws the bar with its counts, rate and time to go.
 
     Args:
         now: The run; None before the first.
         total: Accounts in the list.
-        limit: How many may run at once, as it was last told.
+        choice: How many may run at once, as it was last told.
     """
     if now is None:
         return block(_bar(0, 0, 0, total)) if total else ""
@@ -132,8 +149,11 @@ def progress(now: Progress | None, total: int, *, limit: int | None) -> str:
         if worked and now.seconds:
             parts.append(f"{60 * worked / now.seconds:,.0f} accounts/min")
     else:
+        limit = f"limit {choice or now.limit}"
+        if choice == AUTO:
+            limit = f"auto, {now.limit} at once"
         parts += [
-            f"{now.running:,} in flight (limit {limit or now.limit:,})",
+            f"{now.running:,} in flight ({limit})",
             f"{now.accounts_per_minute:,.0f} accounts/min",
         ]
         if now.waiting:

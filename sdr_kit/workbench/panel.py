@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,8 +18,9 @@ import pandas as pd
 
 from sdr_kit.accounts import Accounts, check_accounts
 from sdr_kit.estimate import SAMPLE
+from sdr_kit.progress import Progress
 from sdr_kit.recovery import AnyJob
-from sdr_kit.settings import AUTO, Settings
+from sdr_kit.settings import AUTO, Concurrency, Settings
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.accounts_view import AccountsView
@@ -78,7 +79,10 @@ class Workbench(widgets.VBox):
         )
         # A kernel may call two handlers at once, and a run is drawn on its own thread.
         self._lock = threading.RLock()
-        self._told = 0  # the concurrency that the slider and the job agree on
+        # The concurrency that the controls and the job agree on, and whether the
+        # controls are moved to what the job says rather than by a person.
+        self._told: Concurrency = 0
+        self._following = False
         self._headline, self._problem, self._notice, self._progress = (
             text() for _ in range(4)
         )
@@ -130,13 +134,14 @@ class Workbench(widgets.VBox):
             settings=settings,
             changed=self._guard(self._draw),
             budgeted=self._guard(self._on_budget),
+            timed=self._guard(lambda: self._chooser.write_deadline()),
         )
         self._question = Question(self._guard)
         self._asked: Researcher | None = None  # whom the question is about
         self._mode = widgets.ToggleButtons(
             options=["Sequential", "Parallel"],
             value="Parallel" if settings.enable_parallel_processing else "Sequential",
-            tooltips=["One account at a time", "As many at once as the slider says"],
+            tooltips=["One account at a time", "Several accounts at once"],
             tooltip="Mode",
             style={"button_width": "110px"},
         )
@@ -148,6 +153,14 @@ class Workbench(widgets.VBox):
             style={"description_width": LABEL_WIDTH},
             layout=WIDTH,
         )
+        self._auto = widgets.Checkbox(
+            description="Auto",
+            tooltip="Let the run find how many at once is best, up to "
+            f"{settings.auto_max_concurrency}",
+            indent=False,
+            layout={"width": "auto"},
+        )
+        self._allowed = text()  # what auto has come to
         self._run = self._button(
             "Run", self._on_run, "play", "Research the accounts", "primary"
         )
@@ -161,7 +174,8 @@ class Workbench(widgets.VBox):
             "Continue", self._on_continue, "forward", "Research what the run left"
         )
         self._mode.observe(self._guard(self._draw_head), "value")
-        self._slider.observe(self._guard(self._on_slider), "value")
+        for each in (self._slider, self._auto):
+            each.observe(self._guard(self._on_choice), "value")
 
     def _button(
         self, label: str, act: Callable[[], None], icon: str, tip: str, style: str = ""
@@ -176,9 +190,10 @@ class Workbench(widgets.VBox):
         )
 
     def _controls(self) -> widgets.VBox:
-        steering = [self._slider, self._run, self._pause, self._cancel, self._continue]
         who = row([self._chooser.dropdown, self._mode])
-        return widgets.VBox([who, self._chooser.box, row(steering)])
+        at_once = row([self._slider, self._auto, self._allowed])
+        steering = row([self._run, self._pause, self._cancel, self._continue])
+        return widgets.VBox([who, self._chooser.box, row([at_once, steering])])
 
     def _make_views(self) -> None:
         desk, guard = self._desk, self._guard
@@ -281,12 +296,13 @@ class Workbench(widgets.VBox):
         )
 
     def _begin(self, researcher: Researcher, *, refresh: bool = False) -> None:
-        self._told = self._slider.value
+        self._told = self._choice
         job = self._desk.run(
             researcher,
             mode=self._mode.value.lower(),
             concurrency=self._told,
             budget_usd=self._chooser.budget_usd,
+            deadline_seconds=self._chooser.deadline_seconds,
             sample=SAMPLE if self._desk.needs_sample(researcher) else None,
             refresh=refresh,
         )
@@ -305,24 +321,39 @@ class Workbench(widgets.VBox):
         self._question.ask(words, act, yes=yes, other=other)
 
     def _opened(self) -> None:
-        if self._desk.job is not None:
-            self._watch(self._desk.job)
+        job = self._desk.job
+        if job is None:
+            return
+        if job.progress.state != "ready":  # nothing was chosen for it yet
+            self._follow_choice(job.concurrency)
+            if self._told != 1:
+                self._mode.value = "Parallel"
+        self._watch(job)
 
     def _go_on(self, positions: list[int] | None, *, again: bool) -> None:
-        self._told = self._slider.value
+        self._told = self._choice
         self._watch(
             self._desk.retry(
                 positions,
                 again=again,
                 researcher=self._chooser.researcher,
-                concurrency=self._at_once,
+                concurrency=self._told,
                 budget_usd=self._chooser.budget_usd,
+                deadline_seconds=self._chooser.deadline_seconds,
             )
         )
 
     @property
+    def _choice(self) -> Concurrency:
+        """How many at once, as the controls say."""
+        if self._mode.value == "Sequential":
+            return 1
+        return AUTO if self._auto.value else int(self._slider.value)
+
+    @property
     def _at_once(self) -> int:
-        return 1 if self._mode.value == "Sequential" else int(self._slider.value)
+        """The most there may be at once."""
+        return self._desk.settings.most(self._choice)
 
     def _watch(self, job: AnyJob) -> None:
         self._question.hide()
@@ -345,9 +376,11 @@ class Workbench(widgets.VBox):
         if self._desk.job is not None:
             self._desk.job.cancel()
 
-    def _on_slider(self) -> None:
+    def _on_choice(self) -> None:
+        if self._following:
+            return
         if self._desk.active and self._desk.job is not None:
-            self._told = self._slider.value
+            self._told = self._choice
             self._desk.job.concurrency = self._told
         self._draw_head()
 
@@ -409,7 +442,7 @@ class Workbench(widgets.VBox):
         self._progress.value = markup.progress(
             now,
             desk.total,
-            limit=None if job is None else desk.settings.most(job.concurrency),
+            choice=None if job is None else job.concurrency,
         )
         titles = tuple(view.title for view in self._views)
         if self._tabs.titles != titles:
@@ -433,9 +466,13 @@ class Workbench(widgets.VBox):
         self._mode.disabled = active or comparing
         self._chooser.enable(free=not (active or comparing))
         sequential = self._mode.value == "Sequential"
-        self._slider.disabled = sequential
-        if active and not sequential and job is not None and job.concurrency != AUTO:
-            self._follow_concurrency(job.concurrency)
+        now = None
+        if active and not sequential and job is not None:
+            self._follow_choice(job.concurrency)
+            now = job.progress
+        self._auto.disabled = sequential
+        self._slider.disabled = sequential or self._auto.value
+        self._show_what_auto_allows(now)
 
     def _renew_question(self) -> None:
         """Asks with new numbers, or takes a question back that is another one now."""
@@ -452,8 +489,35 @@ class Workbench(widgets.VBox):
         else:
             self._ask()
 
-    def _follow_concurrency(self, concurrency: int) -> None:
-        """Moves the slider when the job was told elsewhere, in a cell perhaps."""
-        if concurrency != self._told:
-            self._told = concurrency
-            self._slider.value = concurrency
+    def _follow_choice(self, choice: Concurrency) -> None:
+        """Moves the controls when the job was told elsewhere, in a cell perhaps."""
+        if choice == self._told:
+            return
+        self._told = choice
+        with self._moved_from_here():
+            self._auto.value = choice == AUTO
+            if choice != AUTO:
+                self._slider.value = choice
+
+    def _show_what_auto_allows(self, now: Progress | None) -> None:
+        """Says beside the slider how many auto lets run; the slider goes along."""
+        shown = self._choice == AUTO
+        # More than the slider has can be allowed: the number stands in the words.
+        self._slider.readout = not shown
+        show(self._allowed, visible=shown)
+        if not shown:
+            return
+        allowed = None if now is None else now.limit
+        self._allowed.value = markup.auto(allowed, most=self._at_once)
+        if allowed is not None:
+            with self._moved_from_here():
+                self._slider.value = min(allowed, self._slider.max)
+
+    @contextlib.contextmanager
+    def _moved_from_here(self) -> Iterator[None]:
+        """Has what moves meanwhile be no wish of a person; the lock is held."""
+        self._following = True
+        try:
+            yield
+        finally:
+            self._following = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser
 
@@ -71,6 +73,18 @@ def test_a_run_is_steered_and_survives_a_reload(
         notebook.screenshot("4-slider-at-8")
         assert_clean(notebook, panel)
 
+        panel.field("Auto").check()
+        panel.until(lambda: panel.in_flight > 10, seconds=10, what="more by itself")
+        panel.until(
+            lambda: re.search(r"\d+ at once, at most 50", panel.says) is not None,
+            seconds=5,
+            what="how many auto allows",
+        )
+        notebook.screenshot("4-auto")
+        assert_clean(notebook, panel)
+        assert panel.nameless() == []
+
+        panel.field("Auto").uncheck()
         panel.slide_to(3)
         panel.until(lambda: panel.in_flight == 3, seconds=10, what="three in flight")
 
