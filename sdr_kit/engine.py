@@ -203,6 +203,7 @@ class Engine:
             seconds=now.seconds,
             stopped=stopped,
             notices=notices_of(self._researcher),
+            held_back=now.held_back,
         )
 
     @property

@@ -138,6 +138,7 @@ class RunSummary:
         stopped: Why the run ended early; None when it did not.
         usage: What all attempts took: tokens, searches, and their cost.
         notices: What the researcher noticed about its provider, a sentence each.
+        held_back: What has kept the run from being faster; None: nobody was answered.
     """
 
     total: int
@@ -155,6 +156,7 @@ class RunSummary:
     usage: Usage = field(default_factory=Usage)
     notices: tuple[str, ...] = ()
     saved_usd: float = 0.0
+    held_back: str | None = None
 
     def __str__(self) -> str:
         text = (
@@ -172,7 +174,8 @@ class RunSummary:
             text += f". {self.reused:,} reused from earlier runs{saved}"
         if self.stopped:
             text += f". Stopped early: {self.stopped}"
-        return ". ".join([text.rstrip("."), *self.notices]) if self.notices else text
+        more = (*self.notices, *filter(None, (self.held_back,)))
+        return ". ".join([text.rstrip("."), *more]) if more else text
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(str(self))}</p>"

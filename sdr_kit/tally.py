@@ -176,7 +176,12 @@ class Tally:
         self.rate.add(now, accounts=len(outcomes), latency=seconds / len(outcomes))
 
     def summary(
-        self, *, seconds: float, stopped: str | None, notices: tuple[str, ...]
+        self,
+        *,
+        seconds: float,
+        stopped: str | None,
+        notices: tuple[str, ...],
+        held_back: str | None,
     ) -> RunSummary:
         """Says what the run has come to after so many seconds."""
         completed, failed = self.counts
@@ -198,4 +203,5 @@ class Tally:
             usage=self.usage,
             stopped=stopped,
             notices=notices,
+            held_back=held_back,
         )

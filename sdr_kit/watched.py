@@ -81,6 +81,7 @@ class WatchedJob(JobResults):
             seconds=past.seconds,
             stopped=None if now.state == "finished" else now.reason,
             notices=(),
+            held_back=now.held_back,
         )
 
     @property

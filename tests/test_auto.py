@@ -44,14 +44,14 @@ class Capped:
         return {"ok": True}
 
 
-def options(**more: object) -> dict[str, object]:
-    return {"settings": Settings(max_concurrency=20), **more}
+def chosen() -> Settings:
+    return Settings(max_concurrency=20)
 
 
 async def test_auto_finds_how_many_at_once_the_provider_takes() -> None:
     provider = Capped()
     run = await sdr_kit.process(
-        made_up(300), provider, concurrency="auto", store="memory", **options()
+        made_up(300), provider, concurrency="auto", store="memory", settings=chosen()
     )
     assert run.summary.completed == 300
     assert provider.most == CAP
@@ -67,7 +67,7 @@ async def test_the_next_run_begins_with_what_the_last_one_has_learned() -> None:
     first, second = Capped(), Capped()
     for provider in (first, second):
         await sdr_kit.process(
-            made_up(100), provider, concurrency="auto", store=store, **options()
+            made_up(100), provider, concurrency="auto", store=store, settings=chosen()
         )
     assert second.refused < first.refused
 
@@ -75,11 +75,11 @@ async def test_the_next_run_begins_with_what_the_last_one_has_learned() -> None:
 async def test_what_was_learned_serves_the_slider_too() -> None:
     store = MemoryStore()
     await sdr_kit.process(
-        made_up(100), Capped(), concurrency="auto", store=store, **options()
+        made_up(100), Capped(), concurrency="auto", store=store, settings=chosen()
     )
     provider = Capped()
     await sdr_kit.process(
-        made_up(100), provider, concurrency=20, store=store, **options()
+        made_up(100), provider, concurrency=20, store=store, settings=chosen()
     )
     assert provider.refused <= 0.06 * 100
 
@@ -92,7 +92,7 @@ async def test_sequential_is_one_at_a_time_even_in_auto() -> None:
         mode="sequential",
         concurrency="auto",
         store="memory",
-        **options(),
+        settings=chosen(),
     )
     assert provider.most == 1
 
@@ -105,7 +105,11 @@ async def test_what_is_neither_auto_nor_a_number_in_range_is_refused(
         ValueError, match=r"from 1 to 20 \(MAX_CONCURRENCY\), or 'auto'"
     ):
         await sdr_kit.process(
-            made_up(3), Capped(), concurrency=wrong, store="memory", **options()
+            made_up(3),
+            Capped(),
+            concurrency=wrong,  # type: ignore[arg-type]
+            store="memory",
+            settings=chosen(),
         )
 
 
@@ -114,7 +118,7 @@ async def test_a_job_says_that_it_was_begun_in_auto_and_goes_on_so(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path / 'results.db'}")
     run = await sdr_kit.process(
-        made_up(5), Capped(), concurrency="auto", store=store, **options()
+        made_up(5), Capped(), concurrency="auto", store=store, settings=chosen()
     )
     job = store.job(run.job_id)
     assert (job.chosen, job.auto, job.concurrency) == ("auto", True, 50)

@@ -70,10 +70,10 @@ def test_never_less_than_one() -> None:
 
 def test_a_refusal_of_what_was_taken_is_a_fall_and_then_another() -> None:
     it = found(20)
-    assert it.refused(20) == "fell"
+    assert it.refused(20) == "once"
     assert it.ceiling == 16  # 0.85 × 19
     assert it.proven == 0
-    assert it.refused(16) == "falling"
+    assert it.refused(16) == "again"
     assert it.ceiling == 12
     it.taken(12)
     assert it.refused(14) == "above"
@@ -138,7 +138,7 @@ def test_what_was_known_before_and_holds_costs_one_probe() -> None:
 
 def test_what_was_known_before_and_has_fallen_falls() -> None:
     it = Cap(40)
-    assert it.refused(30) == "fell"
+    assert it.refused(30) == "once"
     assert it.ceiling == 24
 
 

@@ -254,6 +254,9 @@ class JobState(JobSummary):
     eta_seconds: float | None
     budget_usd: float | None
     projected_cost_usd: float | None
+    held_back: str | None = Field(
+        description="What has kept it from being faster so far; null: too early to say."
+    )
 
 
 class JobPage(BaseModel):

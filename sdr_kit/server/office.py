@@ -515,6 +515,7 @@ def _state(stored: StoredJob, job: AnyJob) -> dict[str, Any]:
         *("state", "reason", "total", "completed", "failed", "pending", "reused"),
         *("in_flight", "running", "waiting", "retries", "accounts_per_minute"),
         *("seconds", "eta_seconds", "cost_usd", "budget_usd", "projected_cost_usd"),
+        "held_back",
     )
     return {
         "job_id": stored.id,

@@ -279,6 +279,9 @@ def notice(
         lines.append(
             f'<p class="{kind}" role="status">{html.escape(now.reason)}{more}</p>'
         )
+    if now is not None and now.held_back and now.state in ("finished", "stopped"):
+        said = html.escape(now.held_back)
+        lines.append(f'<p class="note" role="status">{said}</p>')
     if now is not None and now.blocked_seconds > BLOCKED_SECONDS:
         lines.append(
             '<p class="note" role="status">Everything in the run had to wait for '
