@@ -70,13 +70,30 @@ def test_never_less_than_one() -> None:
 
 def test_a_refusal_of_what_was_taken_is_a_fall_and_then_another() -> None:
     it = found(20)
-    assert it.refused(20) == "once"
-    assert it.ceiling == 16  # 0.85 × 19
+    assert it.refused(20) == "once"  # the provider may not have heard of an end yet
+    assert it.ceiling == it.proven == 19
+    assert it.refused(19) == "again"
+    assert it.ceiling == 15  # 0.85 × 18
     assert it.proven == 0
-    assert it.refused(16) == "again"
-    assert it.ceiling == 12
-    it.taken(12)
-    assert it.refused(14) == "above"
+    assert it.refused(15) == "again"
+    assert it.ceiling == 11
+    it.taken(11)
+    assert it.refused(13) == "above"
+
+
+def test_after_a_refusal_by_chance_it_goes_back_to_what_was_known() -> None:
+    it = found(20)
+    it.started(21)
+    assert it.refused(21) == "above"
+    assert it.refused(20) == "once"
+    it.taken(19)
+    for _ in range(14):
+        it.succeeded()
+    assert it.allows(20)
+    it.started(20)
+    it.taken(20)
+    assert it.ceiling == 20
+    assert not it.allows(21)  # which was refused before
 
 
 def test_the_first_probe_comes_after_most_of_a_round_of_answers() -> None:
@@ -139,7 +156,8 @@ def test_what_was_known_before_and_holds_costs_one_probe() -> None:
 def test_what_was_known_before_and_has_fallen_falls() -> None:
     it = Cap(40)
     assert it.refused(30) == "once"
-    assert it.ceiling == 24
+    assert it.refused(29) == "again"
+    assert it.ceiling == 23
 
 
 def test_a_ceiling_that_was_something_else_is_taken_back() -> None:
