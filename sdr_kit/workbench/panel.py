@@ -288,7 +288,11 @@ class Workbench(widgets.VBox):
         again = ("Research all again", lambda: self._begin(researcher, refresh=True))
         self._question.ask(
             markup.before_a_run(
-                estimate, fresh, desk.total, days=desk.settings.reuse_days
+                estimate,
+                fresh,
+                desk.total,
+                days=desk.settings.reuse_days,
+                auto=self._choice == AUTO,
             ),
             lambda: self._begin(researcher),
             yes=f"Reuse {fresh.accounts:,}" if fresh.accounts else "Go ahead",
