@@ -83,7 +83,7 @@ class Chooser:
         )
         self._deadline = widgets.Text(
             description="Deadline",
-            placeholder="none; 90 min, 2 h",
+            placeholder="none, or 2 h",
             tooltip="So long after Run nothing more is started; a number is minutes",
             continuous_update=False,
             style=wide,

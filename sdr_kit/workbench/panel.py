@@ -193,7 +193,8 @@ class Workbench(widgets.VBox):
         who = row([self._chooser.dropdown, self._mode])
         at_once = row([self._slider, self._auto, self._allowed])
         steering = row([self._run, self._pause, self._cancel, self._continue])
-        return widgets.VBox([who, self._chooser.box, row([at_once, steering])])
+        # A line of their own: beside words that change, buttons would move away.
+        return widgets.VBox([who, self._chooser.box, at_once, steering])
 
     def _make_views(self) -> None:
         desk, guard = self._desk, self._guard
@@ -288,7 +289,11 @@ class Workbench(widgets.VBox):
         again = ("Research all again", lambda: self._begin(researcher, refresh=True))
         self._question.ask(
             markup.before_a_run(
-                estimate, fresh, desk.total, days=desk.settings.reuse_days
+                estimate,
+                fresh,
+                desk.total,
+                days=desk.settings.reuse_days,
+                auto=self._choice == AUTO,
             ),
             lambda: self._begin(researcher),
             yes=f"Reuse {fresh.accounts:,}" if fresh.accounts else "Go ahead",
