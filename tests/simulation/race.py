@@ -141,7 +141,10 @@ def _accounts(number: int) -> tuple[Account, ...]:
 
 @functools.cache
 def _settings() -> Settings:
-    return Settings(max_concurrency=1_000, max_api_retries=10)
+    # A far crowded provider takes longer for an answer than anybody would wait.
+    return Settings(
+        max_concurrency=1_000, max_api_retries=10, account_timeout_seconds=36_000
+    )
 
 
 def _settled(ends: Sequence[float]) -> float:

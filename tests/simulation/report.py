@@ -46,11 +46,11 @@ Key = tuple[str, int, int]  # the set, the part, the scenario
 
 def main(*chosen: str) -> None:
     """Measures all, or what is chosen."""
-    keys = [key for key in _all_keys() if not chosen or _is_chosen(key, chosen)]
+    keys = [key for key in all_keys() if not chosen or _is_chosen(key, chosen)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         # The longest first, so that none of them is left over at the end.
         order = sorted(keys, key=lambda key: -PARTS[key[1]].accounts)
-        found = dict(zip(order, pool.map(_measured, order), strict=True))
+        found = dict(zip(order, pool.map(measured, order), strict=True))
     text = render({key: found[key] for key in keys})
     print(text)  # noqa: T201 (it is what the command is for)
     if not chosen:
@@ -122,7 +122,7 @@ def _percent(share: float) -> str:
     return f"{share:7.1%}"
 
 
-def _all_keys() -> Iterator[Key]:
+def all_keys() -> Iterator[Key]:
     for name, scenarios in SETS.items():
         for part in range(len(PARTS)):
             for number in range(len(scenarios)):
@@ -135,7 +135,7 @@ def _is_chosen(key: Key, chosen: Sequence[str]) -> bool:
     return all(each in full for each in chosen)
 
 
-def _measured(key: Key) -> Figures:
+def measured(key: Key) -> Figures:
     name, part, number = key
     return measure(SETS[name][number], PARTS[part])
 
