@@ -265,13 +265,7 @@ class Settings(BaseSettings):
         # An array or a frame compares to more than one value.
         if isinstance(concurrency, str) and concurrency == AUTO:
             return AUTO
-        top = self.max_concurrency
-        if type(concurrency) is not int or not 1 <= concurrency <= top:
-            raise ValueError(
-                f"concurrency is {concurrency!r}; it must be a whole number from 1 to "
-                f"{top} (MAX_CONCURRENCY), or 'auto'"
-            )
-        return concurrency
+        return self._in_range(concurrency, or_else=", or 'auto'")
 
     def most(self, concurrency: Concurrency) -> int:
         """Gives how many there may be at once: auto goes to `auto_max_concurrency`."""
@@ -283,12 +277,15 @@ class Settings(BaseSettings):
         Raises:
             ValueError: It is not a whole number from 1 to `max_concurrency`.
         """
+        return self._in_range(concurrency)
+
+    def _in_range(self, concurrency: int, *, or_else: str = "") -> int:
         top = self.max_concurrency
         # The slider, a script or a request may give anything, True and 2.5 among it.
         if type(concurrency) is not int or not 1 <= concurrency <= top:
             raise ValueError(
                 f"concurrency is {concurrency!r}; it must be a whole number from 1 to "
-                f"{top} (MAX_CONCURRENCY)"
+                f"{top} (MAX_CONCURRENCY){or_else}"
             )
         return concurrency
 

@@ -39,11 +39,19 @@ def test_what_was_known_before_is_begun_with() -> None:
     assert Knee(17).limit == 17
 
 
-@pytest.mark.parametrize("knee", [4, 12, 30, 45])
+@pytest.mark.parametrize("knee", [4, 12, 30, 38])
 def test_a_knee_is_found_at_the_right_place(knee: float) -> None:
     it = seen(Knee(), 400, knee=knee)
     assert it.found
     assert it.limit == pytest.approx(MARGIN * knee, rel=0.25)
+
+
+@pytest.mark.parametrize("most", [10, 12])
+def test_a_knee_is_not_believed_where_nobody_has_been_beyond_it(most: int) -> None:
+    """A cap keeps the number low: chance alone may look like a knee just above."""
+    it = seen(Knee(), 400, knee=14, most=most)
+    assert not it.found
+    assert it.limit > 2 * most
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -24,6 +24,9 @@ MEMORY = 600  # answers
 # Answers before anything is said, and before there may be a knee: who looks for one
 # after each answer finds one by chance sooner or later, and soonest among the first.
 LEAST, LEAST_FOUND = 8, 20
+# A knee is believed where answers have begun so far beyond it: while something else
+# keeps the number low, chance alone may look like one just above.
+BEYOND = 1.2
 
 
 class Knee:
@@ -43,6 +46,7 @@ class Knee:
         self._sums: tuple[float, ...] = (0.0,) * 6  # of w, wx, wxx, wy, wxy, wyy
         self._alpha, self._gamma = 0.0, 0.0
         self._seen = 0.0
+        self._reached = 0  # the highest n of an answer
 
     def answered(self, number: int, seconds: float) -> None:
         """Notes how long an answer took that began as the n-th in flight."""
@@ -52,23 +56,30 @@ class Knee:
         new = (w, w * x, w * x * x, w * y, w * x * y, w * y * y)
         self._sums = tuple(fade * a + b for a, b in zip(self._sums, new, strict=True))
         self._seen = fade * self._seen + 1
+        self._reached = max(self._reached, number)
         if self._seen >= LEAST:
             self._decide()
 
     def _decide(self) -> None:
         alpha, gamma, error = self._fit()
-        enough = self._seen >= LEAST_FOUND
-        self.found = enough and gamma > SIGNIFICANT * error and alpha > 0
-        if self.found:
-            self._alpha, self._gamma = alpha, gamma
-            best = math.sqrt(alpha / (gamma - LENIENCE * error))
-            self.limit = max(1.0, MARGIN * best)
+        limit = self._maybe_limit(alpha, gamma, error)
+        self.found = limit is not None
+        if limit is not None:
+            self._alpha, self._gamma, self.limit = alpha, gamma, limit
             return
         # What it may still be, at worst, bounds how far to go before more is known.
         self._alpha, self._gamma = self._sums[3] / self._sums[0], 0.0
         worst = gamma + SIGNIFICANT * error
         sure = MARGIN * math.sqrt(self._alpha / worst) if worst > 0 else HIGHEST
         self.limit = min(max(GROWTH * self.limit, sure), HIGHEST)
+
+    def _maybe_limit(self, alpha: float, gamma: float, error: float) -> float | None:
+        """Gives the limit that a fit speaks for; None when it is not to be believed."""
+        significant = gamma > SIGNIFICANT * error and alpha > 0
+        if self._seen < LEAST_FOUND or not significant:
+            return None
+        limit = MARGIN * math.sqrt(alpha / (gamma - LENIENCE * error))
+        return max(1.0, limit) if limit * BEYOND <= self._reached else None
 
     def _fit(self) -> tuple[float, float, float]:
         """Gives alpha, gamma and its standard error, by weighted least squares."""
