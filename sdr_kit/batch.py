@@ -27,7 +27,7 @@ from sdr_kit.job_results import Asked, JobResults
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.request import Request
 from sdr_kit.results import attempts_frame, results_frame
-from sdr_kit.settings import Concurrency, Settings
+from sdr_kit.settings import AUTO, Concurrency, Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.threads import Threads
 from sdr_kit.worker import Researcher, name_of, notices_of, time_scale_of
@@ -316,7 +316,9 @@ class Job(JobResults):
 
         None before the first was answered.
         """
-        return self._estimated(self.progress.limit, self._request.settings)
+        chosen = self.concurrency  # at once; a snapshot shows it a moment later
+        at_once = self.progress.limit if chosen == AUTO else chosen
+        return self._estimated(at_once, self._request.settings)
 
     @property
     def notices(self) -> tuple[str, ...]:

@@ -139,7 +139,9 @@ class WatchedJob(JobResults):
 
     def estimate(self) -> Estimate | None:
         """Says what the accounts without a result will take; None when nobody knows."""
-        return self._estimated(self.progress.limit, self._settings)
+        chosen = self.concurrency
+        at_once = self.progress.limit if chosen == AUTO else chosen
+        return self._estimated(at_once, self._settings)
 
     def pause(self) -> None:
         """Starts nothing more until `resume`; what runs finishes."""
