@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from sdr_kit.account import Attempt, AttemptOutcome, Outcome, Research
+from sdr_kit.account import AttemptOutcome, Outcome, Research
 from sdr_kit.course import Course
 from sdr_kit.ending import Ending
 from sdr_kit.errors import Verdict
@@ -65,17 +65,20 @@ class Aftermath:
         work.task = None
         del course.at_work[record.position]
         course.tally.attempted(record)
-        if verdict is None:
-            gate.end(
-                work.ticket,
-                record.outcome,
-                now=ended,
-                seconds=record.seconds,
-                limits=record.limits,
-                tokens=0 if record.usage is None else record.usage.tokens,
-            )
-        else:
-            self._tell_gate(work, record, verdict, ended)
+        was_in_outage = gate.in_outage
+        gate.end(
+            work.ticket,
+            record.outcome,
+            now=ended,
+            seconds=record.seconds,
+            retry_after=None if verdict is None else verdict.retry_after,
+            message="" if verdict is None else verdict.message,
+            about=work.account.company_name,
+            limits=record.limits,
+            tokens=0 if record.usage is None else record.usage.tokens,
+        )
+        if gate.in_outage and not was_in_outage:
+            course.feed.forgive(ended)
         if not gate.free:
             course.slots_changed()  # what the provider takes is among them
         self._writer.put(record, self._maybe_outcome(work, result, ended))
@@ -83,24 +86,6 @@ class Aftermath:
             self._ending.give_up_parked()
         if verdict is not None:
             self._after_failure(record.position, verdict)
-
-    def _tell_gate(
-        self, work: Work, record: Attempt, verdict: Verdict, now: float
-    ) -> None:
-        gate = self._course.gate
-        was_in_outage = gate.in_outage
-        gate.end(
-            work.ticket,
-            record.outcome,
-            now=now,
-            seconds=record.seconds,
-            retry_after=verdict.retry_after,
-            message=verdict.message,
-            about=work.account.company_name,
-            limits=record.limits,
-        )
-        if gate.in_outage and not was_in_outage:
-            self._course.feed.forgive(now)
 
     def _maybe_outcome(
         self, work: Work, result: Research | Verdict | None, now: float

@@ -391,9 +391,10 @@ class Engine:
                 slot_seconds=self.tally.slots.slot_seconds(seconds),
                 samples=self.tally.history.samples,
             )
-            await self._writer.keep_limits(
-                provider_of(self._researcher), course.gate.learned
-            )
+            if self.tally.answered:
+                await self._writer.keep_limits(
+                    provider_of(self._researcher), course.gate.learned
+                )
             self.tally.stood(stand, reused)
         except StoreError:
             if state != "crashed":  # else that is the error to be seen

@@ -27,18 +27,17 @@ from typing import Literal
 from sdr_kit.account import AttemptOutcome, RateLimits
 from sdr_kit.backoff import Backoff
 from sdr_kit.law.alike import SAME_FAILURES, Alike
-from sdr_kit.law.cap import FIRST_STEP, Cap
+from sdr_kit.law.cap import Cap
+from sdr_kit.law.findings import Findings
 from sdr_kit.law.judge import Judge
 from sdr_kit.law.knee import Knee
 from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.law.pace import Pace
 from sdr_kit.law.quota import Quota
-from sdr_kit.law.ramp import Ramp
+from sdr_kit.law.ramp import Ramp, step_for
 
 OUTAGE_ATTEMPTS = 10  # at least so many failures in a row before an outage is assumed
 CALL_SECONDS = 0.02  # what answers sooner is no provider, and says nothing of a knee
-
-TOLD_AGAIN = 0.1  # by such a share a number must change to be told again
 
 # What keeps the next start back.
 Bound = Literal[
@@ -61,6 +60,27 @@ class Hold:
     since: float
     until: float
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Failure:
+    """An attempt that the provider refused, or that came to nothing.
+
+    Attributes:
+        ticket: Of its start.
+        number: It began as the n-th in flight.
+        started: When.
+        now: When it ended.
+        retry_after: Seconds the provider asked to wait, if it did.
+        message: What it said, in plain words.
+    """
+
+    ticket: int
+    number: int
+    started: float
+    now: float
+    retry_after: float | None
+    message: str
 
 
 class Gate:
@@ -102,10 +122,10 @@ class Gate:
         self.spent: dict[Bound, float] = {}
         self.cap = Cap(learned.cap)
         self.pace = Pace((learned.per_minute or math.inf) / 60)
-        self.knee = Knee(learned.knee)
+        self.knee = Knee(learned.knee, learned.harmless)
         self.quota = Quota()
-        low, high, share = FIRST_STEP
-        self._step = max(low, min(high, round(share * accounts)))
+        self.findings = Findings()
+        self._step = step_for(accounts)
         self.ramp = Ramp(self._step if auto else math.inf)
         self._judge = Judge()
         self._alike = Alike()
@@ -114,7 +134,7 @@ class Gate:
         self._max_hold = max_hold
         self._last_start = -math.inf
         # While nothing has been learned there is nothing but the limit and the gap.
-        self.free = not auto and not learned
+        self.free = not auto and not learned.refuses
         # A round begins with each hold and each fall of the cap. Only what was started
         # since says how things are now; older answers are still on their way.
         self._tickets = 0
@@ -122,8 +142,6 @@ class Gate:
         self._starts: dict[int, tuple[int, float]] = {}  # the n-th in flight, and when
         self._holds_in_a_row = 0
         self._failures_in_a_row = 0
-        self._findings: list[str] = []
-        self._told: dict[str, float] = {}  # what was told last, by its kind
         self._bound: Bound | None = None
         self._bound_since: float | None = None
 
@@ -147,6 +165,7 @@ class Gate:
             cap=None if math.isinf(self.cap.ceiling) else int(self.cap.ceiling),
             per_minute=None if math.isinf(rate) else 60 * rate,
             knee=math.floor(self.knee.limit) if self.knee.found else None,
+            harmless=self.knee.harmless,
         )
 
     def wait(self, now: float) -> float:
@@ -218,23 +237,26 @@ class Gate:
             if seconds > CALL_SECONDS and outcome == "completed":
                 self.knee.answered(number, seconds)
                 if self.auto and self.knee.found:
-                    most = max(1, math.floor(self.knee.limit))
-                    self._tell("knee", most, f"more than {most} only make each slower")
+                    self.findings.knee(math.floor(self.knee.limit))
             if ticket > self._round_began:
                 self._accepted(number, now, unproven=unproven)
             self._notice_same_failure(outcome, message, about)
-        elif outcome == "rate_limited":
+        elif outcome == "rate_limited" or outcome == "transient":
+            failure = _Failure(
+                ticket=ticket,
+                number=number,
+                started=started,
+                now=now,
+                retry_after=retry_after,
+                message=message,
+            )
+            if outcome == "transient":
+                self._failed(failure)
+                return
             self.answered_at = now
             self._failures_in_a_row = 0
             self.ramp.refused(seconds)
-            self._refused(ticket, number, started, now, retry_after, message)
-        elif outcome == "transient":
-            self._failed(ticket, number, started, now, retry_after, message)
-
-    def take_findings(self) -> list[str]:
-        """Gives what was found out since this was last asked, a phrase each."""
-        findings, self._findings = self._findings, []
-        return findings
+            self._refused(failure)
 
     def ask(self, question: str) -> None:
         """Pauses until `resume`, which is the answer."""
@@ -252,8 +274,9 @@ class Gate:
             self.auto, self.free = auto, False
             if not self.ramp.growing:
                 self._open_ramp()
-            # What has been in flight and was not refused is what may be begun with.
-            self.cap.taken(self.in_flight)
+            # What is in flight and was not refused is what may be begun with; above
+            # the ceiling it is what drains.
+            self.cap.taken(math.floor(min(self.in_flight, self.cap.ceiling)))
         self.limit = limit
 
     def resume(self, now: float) -> None:
@@ -319,7 +342,7 @@ class Gate:
         # A late refusal may have lengthened the hold since this one started.
         if self.hold is not None and self.hold.until <= now:
             self.hold = None
-        if number > self.cap.proven:
+        if number > self.cap.proven or self.cap.falls:
             self.cap.taken(number)
         if self.free:
             return
@@ -334,58 +357,35 @@ class Gate:
         self._round_began = self._tickets
         self.ramp.begin()
 
-    def _refused(
-        self,
-        ticket: int,
-        number: int,
-        started: float,
-        now: float,
-        retry_after: float | None,
-        message: str,
-    ) -> None:
+    def _refused(self, failure: _Failure) -> None:
         self.free = False
-        self._never_at_work(ticket)
-        late = ticket <= self._round_began
+        self._never_at_work(failure.ticket)
+        late = failure.ticket <= self._round_began
         self.pace.refused(late=late)
-        self.quota.refused(ticket)
-        capped = retry_after is None or self._judge.is_cap(
-            number,
+        self.quota.refused(failure.ticket)
+        capped = failure.retry_after is None or self._judge.is_cap(
+            failure.number,
             proven=self.cap.proven,
-            sent=ticket - self._round_began,
+            sent=failure.ticket - self._round_began,
             late=late,
         )
         if late:
-            self._lengthen(now, retry_after, message, capped=capped)
+            self._lengthen(failure, capped=capped)
             return
-        found = self.cap.refused(number) if capped else None
+        found = self.cap.refused(failure.number) if capped else None
         if found is not None:
-            most = int(self.cap.ceiling)
-            self._tell("cap", most, f"more than {most} at once are refused")
-        if not capped or number == 1:
-            if ticket != self._round_began + 1:  # others have been taken since
+            self.findings.cap(int(self.cap.ceiling))
+        if not capped or failure.number == 1:
+            if failure.ticket != self._round_began + 1:  # others have been taken since
                 self._holds_in_a_row = 0
-            hold = self._begin_hold("rate_limit", now, retry_after, message)
+            hold = self._begin_hold("rate_limit", failure)
             self.pace.enacted = True
-            self.pace.marked(started, hold.until - started)
-            self._tell_pace()
+            self.pace.marked(failure.started, hold.until - failure.started)
+            self.findings.pace(self.learned.per_minute)
         elif found == "once":  # which may be chance; the burst that met it counts once
             self._round_began = self._tickets
         elif found == "again":
-            self._fell(started)
-
-    def _tell_pace(self) -> None:
-        rate = self.learned.per_minute
-        if rate is not None:
-            self._tell("pace", rate, f"about {rate:,.0f} calls a minute are taken")
-        elif "hold" not in self._told:
-            self._tell("hold", 1, "the provider asks to wait")
-
-    def _tell(self, kind: str, value: float, words: str) -> None:
-        """Keeps a finding to be told, when it differs from what was told before."""
-        before = self._told.get(kind)
-        if before is None or abs(value - before) > TOLD_AGAIN * before:
-            self._told[kind] = value
-            self._findings.append(words)
+            self._fell(failure.started)
 
     def _never_at_work(self, refused: int) -> None:
         """Counts a refused call out of what was in flight when others started."""
@@ -393,16 +393,14 @@ class Gate:
             if ticket > refused:
                 self._starts[ticket] = number - 1, started
 
-    def _lengthen(
-        self, now: float, retry_after: float | None, message: str, *, capped: bool
-    ) -> None:
+    def _lengthen(self, failure: _Failure, *, capped: bool) -> None:
         """Hears one of a burst that met the same refusal: it may wish for longer."""
-        until = now + (retry_after or 0.0)
+        until = failure.now + (failure.retry_after or 0.0)
         if self.hold is not None and until > self.hold.until:
             self.hold = replace(self.hold, until=until)
-            self._ask_when_too_long(self.hold, now, message)
+            self._ask_when_too_long(self.hold, failure)
         elif self.hold is None and not capped:
-            self._begin_hold("rate_limit", now, retry_after, message)
+            self._begin_hold("rate_limit", failure)
 
     def _fell(self, started: float) -> None:
         """Notes that what had been taken is refused, without a word about when."""
@@ -415,54 +413,43 @@ class Gate:
             self.pace.enacted = True
             self.cap.forget()
 
-    def _failed(
-        self,
-        ticket: int,
-        number: int,
-        started: float,
-        now: float,
-        retry_after: float | None,
-        message: str,
-    ) -> None:
+    def _failed(self, failure: _Failure) -> None:
         self._failures_in_a_row += 1
         if self.in_outage:
-            if ticket > self._round_began:
-                self._begin_hold("outage", now, retry_after, message)
+            if failure.ticket > self._round_began:
+                self._begin_hold("outage", failure)
         elif self._failures_in_a_row >= max(OUTAGE_ATTEMPTS, 2 * self.allowed):
             self.free = False
             self.pace.interrupted()
-            self._begin_hold("outage", now, retry_after, message)
-        elif retry_after is not None:
-            self._refused(ticket, number, started, now, retry_after, message)
+            self._begin_hold("outage", failure)
+        elif failure.retry_after is not None:
+            self._refused(failure)
 
     def _begin_hold(
-        self,
-        kind: Literal["rate_limit", "outage"],
-        now: float,
-        retry_after: float | None,
-        message: str,
+        self, kind: Literal["rate_limit", "outage"], failure: _Failure
     ) -> Hold:
         # The first time the provider is taken at its word; when that did not help, it
         # is left alone for longer and longer.
-        length = retry_after or self._backoff.ceiling(self._holds_in_a_row + 1)
+        length = failure.retry_after or self._backoff.ceiling(self._holds_in_a_row + 1)
         if self._holds_in_a_row:
             length = max(length, self._backoff.ceiling(self._holds_in_a_row))
         self._holds_in_a_row += 1
-        since, until = now, now + length
+        since, until = failure.now, failure.now + length
         if self.hold is not None:  # what it asked for stands
             since, until = self.hold.since, max(self.hold.until, until)
-        self.hold = Hold(kind=kind, since=since, until=until, reason=message)
+        self.hold = Hold(kind=kind, since=since, until=until, reason=failure.message)
         self._begin_round()
-        self._ask_when_too_long(self.hold, now, message)
+        self._ask_when_too_long(self.hold, failure)
         return self.hold
 
-    def _ask_when_too_long(self, hold: Hold, now: float, message: str) -> None:
+    def _ask_when_too_long(self, hold: Hold, failure: _Failure) -> None:
+        now = failure.now
         if hold.until - hold.since > self._max_hold:
             self.ask(
                 f"The provider has not taken a call for {now - hold.since:.0f} s and "
                 f"the next try would be in {hold.until - now:.0f} s, past the "
                 f"{self._max_hold:.0f} s of MAX_HOLD_SECONDS. The last failure: "
-                f"{message}"
+                f"{failure.message}"
             )
 
     def _notice_same_failure(

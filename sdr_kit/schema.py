@@ -25,14 +25,15 @@ from sdr_kit.account import (
     Research,
     Usage,
 )
+from sdr_kit.law.learned import Learned
 from sdr_kit.lease import Holder, Lease
 from sdr_kit.plain import plain
 from sdr_kit.progress import Progress, Sample
 from sdr_kit.stored_job import StoredJob
 
 # 1 had no edits, 2 no evidence and usage, 3 no terms, 4 no leases and no reuse, 5 no
-# auto and no limits.
-SCHEMA_VERSION = 6
+# auto and no limits, 6 no number known to be harmless.
+SCHEMA_VERSION = 7
 
 metadata = sa.MetaData()
 jobs = sa.Table(
@@ -115,6 +116,7 @@ provider_limits = sa.Table(  # what runs have found out
     sa.Column("per_minute", sa.Float),
     sa.Column("knee", sa.Integer),
     sa.Column("learned_at", sa.Text, nullable=False),  # ISO 8601, UTC
+    sa.Column("harmless", sa.Integer),
 )
 samples = sa.Table(  # a run over time
     "samples",
@@ -230,6 +232,19 @@ def result_row(job_id: int, outcome: Outcome) -> tuple[Any, ...]:
     if evidence is None and outcome.raw is None and outcome.cost_usd == cost:
         return row
     return (*row, evidence and _evidence_json(evidence), outcome.raw, outcome.cost_usd)
+
+
+def limits_row(provider: str, learned: Learned, *, learned_at: str) -> tuple[Any, ...]:
+    """Gives the row of what was found out about a provider."""
+    known = learned.cap, learned.per_minute, learned.knee
+    return provider, *known, learned_at, learned.harmless
+
+
+def limits_of(row: sa.Row[Any]) -> Learned:
+    """Reads what was found out about a provider."""
+    return Learned(
+        cap=row.cap, per_minute=row.per_minute, knee=row.knee, harmless=row.harmless
+    )
 
 
 def edit_row(key: str, edit: Edit, *, edited_at: str) -> tuple[Any, ...]:

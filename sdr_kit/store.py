@@ -362,7 +362,7 @@ class Store(JobStore):
             provider: See `sdr_kit.fingerprint.provider_of`.
             learned: That, in place of what was known.
         """
-        row = (*(provider, learned.cap, learned.per_minute, learned.knee), now())
+        row = schema.limits_row(provider, learned, learned_at=now())
         table = schema.provider_limits
         self._db.write(lambda connection: insert(connection, table, [row]))
 
@@ -370,9 +370,9 @@ class Store(JobStore):
         """Gives what is known of a provider's limits, when it is not too old."""
         table = schema.provider_limits
         fresh = table.c.learned_at >= days_ago(FRESH_DAYS)
-        query = sa.select(table.c.cap, table.c.per_minute, table.c.knee)
-        rows = self._db.read(query.where(table.c.provider == provider, fresh))
-        return Learned(**rows[0]._mapping) if rows else NOTHING_LEARNED
+        query = sa.select(table).where(table.c.provider == provider, fresh)
+        rows = self._db.read(query)
+        return schema.limits_of(rows[0]) if rows else NOTHING_LEARNED
 
 
 AnyStore = Store | MemoryStore

@@ -183,7 +183,7 @@ class Writer:
 
     async def keep_limits(self, provider: str | None, learned: Learned) -> None:
         """Keeps what was found out about a provider, for the next run."""
-        if provider is not None and learned:
+        if provider is not None:
             await self._where_it_may_block(lambda: self._store.learn(provider, learned))
 
     async def _where_it_may_block(self, call: Callable[[], T]) -> T:

@@ -100,6 +100,13 @@ VERSIONS = [
     INSERT INTO samples VALUES (1, 0.5, '{"seconds": 0.5, "accounts_per_minute": 60.0,
         "running": 2, "limit": 2, "failed": 0, "held": false}');
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN auto BOOLEAN;
+    CREATE TABLE provider_limits (
+        provider TEXT NOT NULL, cap INTEGER, per_minute FLOAT, knee INTEGER,
+        learned_at TEXT NOT NULL, PRIMARY KEY (provider));
+    INSERT INTO provider_limits VALUES ('p', 12, NULL, NULL, '2126-01-01');
+    """,
 ]
 
 
@@ -117,7 +124,7 @@ def rows() -> dict[str, list[object]]:
         return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in names}  # noqa: S608
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 def test_a_file_of_an_older_version_keeps_all_and_is_gone_on_with(version: int) -> None:
     of_version(version)
     before = rows()
@@ -131,6 +138,7 @@ def test_a_file_of_an_older_version_keeps_all_and_is_gone_on_with(version: int) 
     assert (listed["state"], listed["completed"]) == ("interrupted", 1)
     assert books() == {"completed": 1, "failed": 1, "pending": 2}
     assert store.edits() == ({"a.de/a": Edit(notes="call")} if version > 1 else {})
+    assert store.learned("p").cap == (12 if version > 5 else None)
     run = sdr_kit.resume(1, paid := Paid(), DATABASE).wait(20)
     assert sorted(paid.calls) == [2, 3]
     assert books() == {"completed": 3, "failed": 1}

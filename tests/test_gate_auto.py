@@ -8,14 +8,13 @@ import random
 import pytest
 
 from sdr_kit.backoff import Backoff
-from sdr_kit.law.cap import FIRST_STEP
 from sdr_kit.law.knee import FIRST_LIMIT
 from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.limits import Gate
 
 
 def gate(
-    *, limit: int = 50, accounts: int = 200, learned: Learned = NOTHING_LEARNED
+    *, limit: int = 50, accounts: int = 150, learned: Learned = NOTHING_LEARNED
 ) -> Gate:
     return Gate(
         limit=limit,
@@ -51,12 +50,11 @@ def filled(it: Gate) -> tuple[list[int], float]:
     return tickets, now
 
 
-@pytest.mark.parametrize(("accounts", "step"), [(10, 4), (200, 6), (10_000, 16)])
+@pytest.mark.parametrize(("accounts", "step"), [(10, 4), (150, 6), (10_000, 16)])
 def test_the_first_few_go_at_once_and_more_when_they_were_not_refused(
     accounts: int, step: int
 ) -> None:
     it = gate(accounts=accounts)
-    assert FIRST_STEP[0] <= step <= FIRST_STEP[1]
     assert len(start(it, 0.0)) == step
     assert it.wait(0.0) == 0.5
     assert len(start(it, 0.5)) == step
@@ -132,6 +130,29 @@ def test_the_slider_and_auto_take_over_from_each_other() -> None:
     it.resize(3)
     assert start(it, 0.2) == []
     assert it.allowed == 3
+
+
+def test_what_drains_after_a_fall_is_not_taken_when_auto_begins() -> None:
+    it = gate(learned=Learned(cap=20))
+    tickets = start(it, 0.0)
+    refuse(it, tickets[-1:], 0.1)  # the probe
+    refuse(it, tickets[9:10], 0.2)  # it takes fewer by now
+    assert it.allowed < 10 < it.in_flight
+    allowed = it.allowed
+    it.resize(50)
+    it.resize(50, auto=True)
+    assert it.allowed == allowed
+
+
+def test_a_refusal_by_chance_is_forgotten_when_others_were_taken_since() -> None:
+    it = gate(learned=Learned(cap=20))
+    tickets = start(it, 0.0)
+    refuse(it, tickets[-2:-1], 0.1)  # the twentieth: one of them had not left yet
+    for ticket in tickets[:2]:
+        it.end(ticket, "completed", now=5.0, seconds=5.0)
+    start(it, 5.0)
+    it.wait(6.0)  # they were not refused
+    assert it.cap.falls == 0
 
 
 def test_by_hand_the_knee_does_not_count_and_the_cap_does() -> None:

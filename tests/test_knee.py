@@ -98,6 +98,28 @@ def test_a_knee_that_goes_is_forgotten() -> None:
     assert it.limit > 50
 
 
+def test_a_knee_known_from_before_stands_until_enough_is_seen() -> None:
+    """A short run must not forget what a long one has found."""
+    it = seen(Knee(8), LEAST_FOUND - 1)
+    assert it.found
+    assert it.harmless is None
+    seen(it, 2)
+    assert not it.found
+
+
+def test_what_did_no_harm_is_where_the_next_run_begins() -> None:
+    it = seen(Knee(), 400, sigma=0.1, most=45)
+    assert it.harmless == 45
+    assert Knee(None, 45).limit == 45
+    assert Knee(None, 5).limit == FIRST_LIMIT
+
+
+def test_what_did_no_harm_is_known_after_some_answers_only() -> None:
+    assert seen(Knee(), LEAST_FOUND - 1).harmless is None
+    assert seen(Knee(None, 7), LEAST_FOUND - 1).harmless == 7
+    assert seen(Knee(), 400, knee=8).harmless is None
+
+
 def test_it_does_not_matter_in_what_units_of_time_a_provider_works() -> None:
     """All constants are multiples: fast and slow providers are judged alike."""
     fast = seen(Knee(), 300, knee=15, seconds=0.1)

@@ -10,16 +10,15 @@ from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 
 
 def test_nothing_is_nothing() -> None:
-    assert not NOTHING_LEARNED
-    assert not Learned()
+    assert Learned() == NOTHING_LEARNED
 
 
-@pytest.mark.parametrize("name", ["cap", "per_minute", "knee"])
-def test_each_alone_is_something_and_must_be_above_0(name: str) -> None:
+@pytest.mark.parametrize("name", ["cap", "per_minute", "knee", "harmless"])
+def test_each_is_above_0_and_some_are_refusals(name: str) -> None:
     def learned(value: Any) -> Learned:
         return Learned(**{name: value})
 
-    assert learned(1)
+    assert learned(1).refuses == (name in {"cap", "per_minute"})
     for wrong in (0, -1, float("nan")):
         with pytest.raises(ValueError, match=name):
             learned(wrong)

@@ -32,7 +32,7 @@ from sdr_kit.account import (
 )
 from sdr_kit.dates import days_ago
 from sdr_kit.errors import StoreError
-from sdr_kit.law.learned import FRESH_DAYS, Learned
+from sdr_kit.law.learned import FRESH_DAYS, NOTHING_LEARNED, Learned
 from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.schema import SCHEMA_VERSION
 from sdr_kit.settings import Settings
@@ -290,12 +290,11 @@ def test_what_is_learned_of_a_provider_stands_in_place_of_what_was(
     store: AnyStore,
 ) -> None:
     store.learn("api.example.com|m", Learned(cap=12, per_minute=60.0))
-    store.learn("api.example.com|m", Learned(cap=10, knee=8))
+    store.learn("api.example.com|m", Learned(cap=10, knee=8, harmless=5))
     store.learn("other", Learned(per_minute=5.5))
-    assert store.learned("api.example.com|m") == Learned(cap=10, knee=8)
+    assert store.learned("api.example.com|m") == Learned(cap=10, knee=8, harmless=5)
     assert store.learned("other") == Learned(per_minute=5.5)
-    assert not store.learned("nobody")
-    assert not store.learned(None)
+    assert store.learned("nobody") == store.learned(None) == NOTHING_LEARNED
 
 
 def test_what_was_learned_long_ago_is_found_out_again(
@@ -304,7 +303,7 @@ def test_what_was_learned_long_ago_is_found_out_again(
     file.learn("p", Learned(cap=3))
     later = FRESH_DAYS + 0.01
     monkeypatch.setattr("sdr_kit.store.days_ago", lambda days: days_ago(days - later))
-    assert not file.learned("p")
+    assert file.learned("p") == NOTHING_LEARNED
 
 
 def test_results_can_be_read_while_they_are_written(store: AnyStore) -> None:
@@ -605,7 +604,7 @@ def test_a_file_that_is_deleted_while_it_is_written_to_is_missed(file: Store) ->
 def test_a_file_of_a_newer_version_is_refused(file: Store) -> None:
     with connect(path_of(file)) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(StoreError, match=r"newer sdr_kit \(schema 7, this one knows 6"):
+    with pytest.raises(StoreError, match=r"newer sdr_kit \(schema 8, this one knows 7"):
         Store(f"sqlite:///{file}")
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-FIRST_STEP = (4, 16, 0.03)  # starts to be tried at once: at least, at most, of the list
 FALL = 0.85  # to which part the ceiling falls when what was proven is refused
 # Answers before a probe: so many times the ceiling when it has just changed, and when a
 # probe was in vain so many at least, which bounds the calls that are wasted on them.

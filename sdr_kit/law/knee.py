@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import math
 
-FIRST_LIMIT = 36  # while nothing is known
+# While nothing is known. A lower one costs where there is no knee, a higher one where
+# there is one, both in the first round of answers; here the two are about even.
+FIRST_LIMIT = 32
 SIGNIFICANT = 2.5  # gamma must be so many times its standard error
 LENIENCE = 1.0  # by so many standard errors gamma is taken to be smaller
 MARGIN = 0.9  # of the best, where next to nothing is lost and each answer comes sooner
@@ -34,15 +36,18 @@ class Knee:
 
     Args:
         known: The limit that an earlier run found; None when it found none.
+        harmless: So many at once did not make any slower in that.
 
     Attributes:
         limit: So many at once get most done; large when more do no harm.
-        found: Whether answers show that there is a knee.
+        found: Whether answers show that there is a knee, or have shown it to an
+            earlier run and do not say otherwise yet.
     """
 
-    def __init__(self, known: int | None = None) -> None:
-        self.limit: float = known or FIRST_LIMIT
-        self.found = False
+    def __init__(self, known: int | None = None, harmless: int | None = None) -> None:
+        self.limit: float = known or max(FIRST_LIMIT, harmless or 0)
+        self.found = known is not None
+        self._harmless = harmless or 0
         self._sums: tuple[float, ...] = (0.0,) * 6  # of w, wx, wxx, wy, wxy, wyy
         self._alpha, self._gamma = 0.0, 0.0
         self._seen = 0.0
@@ -60,10 +65,19 @@ class Knee:
         if self._seen >= LEAST:
             self._decide()
 
+    @property
+    def harmless(self) -> int | None:
+        """So many at once have made none slower; None when that is not known."""
+        if self.found:
+            return None
+        seen = self._reached if self._seen >= LEAST_FOUND else 0
+        return max(seen, self._harmless) or None
+
     def _decide(self) -> None:
         alpha, gamma, error = self._fit()
         limit = self._maybe_limit(alpha, gamma, error)
-        self.found = limit is not None
+        if self._seen >= LEAST_FOUND:
+            self.found = limit is not None
         if limit is not None:
             self._alpha, self._gamma, self.limit = alpha, gamma, limit
             return

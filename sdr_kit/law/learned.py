@@ -15,6 +15,7 @@ class Learned:
         cap: So many calls at once are taken, and no more.
         per_minute: So many calls a minute are taken.
         knee: More at once than so many only make each slower.
+        harmless: So many at once did not make any slower; known while no knee is.
 
     Raises:
         ValueError: One is not above 0.
@@ -23,16 +24,18 @@ class Learned:
     cap: int | None = None
     per_minute: float | None = None
     knee: int | None = None
+    harmless: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("cap", "per_minute", "knee"):
+        for name in ("cap", "per_minute", "knee", "harmless"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} is {value!r}; it must be above 0")
 
-    def __bool__(self) -> bool:
-        """Whether anything is known."""
-        return self != NOTHING_LEARNED
+    @property
+    def refuses(self) -> bool:
+        """Whether the provider is known to refuse calls."""
+        return self.cap is not None or self.per_minute is not None
 
 
 NOTHING_LEARNED = Learned()

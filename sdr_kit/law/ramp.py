@@ -10,10 +10,18 @@ from __future__ import annotations
 
 import math
 
-# What was not refused for so long counts as taken: a second while no refusal has been
-# seen, then a bit longer than the slowest of the latest took.
+# Starts that auto may have out unproven: of the list, at least and at most. What is
+# refused of them is lost, and a short list has few calls to lose.
+STEP_SHARE, STEP_LEAST, STEP_MOST = 0.04, 4, 16
+# What was not refused for so long counts as taken: half a second while no refusal has
+# been seen, then a bit longer than the slowest of the latest took.
 PROOF_SECONDS, PROOF_REFUSALS = 0.5, 1.4
 FADING = 0.9  # by which the slowest refusal is forgotten with each that comes
+
+
+def step_for(accounts: int) -> int:
+    """Gives how many starts of a list may be out unproven."""
+    return max(STEP_LEAST, min(STEP_MOST, round(STEP_SHARE * accounts)))
 
 
 class Ramp:
