@@ -295,7 +295,7 @@ class Gate:
         """Gives when the next start may be made, and what keeps it back till then."""
         if self.paused or self.closed:
             return math.inf, "paused"
-        if not self.free and not self.in_outage:  # that ends with an answer only
+        if not self.free and not self.in_outage:
             self._prove(now)
         if self.in_flight >= self.limit:
             return math.inf, "limit"
@@ -305,7 +305,7 @@ class Gate:
         if self.auto and number > self.knee.limit:
             return math.inf, "knee"
         if not self.cap.allows(number):
-            return self.ramp.next_proof, "cap"
+            return self._next_proof, "cap"
         return max(self._times(number, now), key=itemgetter(0))
 
     def _times(self, number: int, now: float) -> Iterator[tuple[float, Bound]]:
@@ -314,7 +314,7 @@ class Gate:
         yield self.pace.opens(now), "pace"
         yield self.quota.opens(self._tickets, now), "pace"
         if self._is_tried(number) and self.ramp.full:
-            yield (math.inf if self.in_outage else self.ramp.next_proof), "ramp"
+            yield self._next_proof, "ramp"
         if self.hold is not None:
             yield self.hold.until, "outage" if self.in_outage else "hold"
 
@@ -330,6 +330,11 @@ class Gate:
         return self.ramp.growing or (
             number > self.cap.proven and self.ramp.allowance < math.inf
         )
+
+    @property
+    def _next_proof(self) -> float:
+        """When the next start counts as taken; an outage ends with an answer only."""
+        return math.inf if self.in_outage else self.ramp.next_proof
 
     def _prove(self, now: float) -> None:
         """Takes as accepted what has not been refused for long enough."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from sdr_kit.law.judge import CAP_MARKS, RATE_ANSWERS, RATE_FALLS, Judge
+from sdr_kit.law.judge import (
+    CAP_MARKS,
+    FULL_LEAST,
+    FULL_MARKS,
+    RATE_ANSWERS,
+    RATE_FALLS,
+    Judge,
+)
 
 
 def marks(it: Judge, *numbers: int, proven: int = 10, sent: int = 50) -> bool:
@@ -37,11 +44,29 @@ def test_when_as_many_are_taken_the_count_begins_anew() -> None:
     assert not marks(it, 12)
 
 
-def test_when_all_that_was_sent_is_still_in_flight_it_may_be_a_quota() -> None:
+def full(it: Judge, *numbers: int) -> list[bool]:
+    """Marks of calls that went all at once; which of them are taken for a cap."""
+    return [it.is_cap(n, proven=0, sent=n, late=False) for n in numbers]
+
+
+def test_calls_that_go_all_at_once_may_be_a_quota_the_first_time() -> None:
+    assert full(Judge(), *[13] * FULL_MARKS) == [False] * (FULL_MARKS - 1) + [True]
+    assert full(Judge(), 15, 13) == [False, True]
+
+
+def test_what_is_left_of_a_bucket_after_the_first_time_is_no_cap() -> None:
+    assert not any(full(Judge(), 20, 3, 2, 3))
+
+
+def test_of_a_few_at_once_nothing_can_be_said() -> None:
+    assert not any(full(Judge(), *[FULL_LEAST - 1] * 10))
+
+
+def test_a_quota_is_known_by_what_it_refuses_next() -> None:
     it = Judge()
-    assert not [
-        it.is_cap(n, proven=0, sent=n, late=False) for n in (11, 11, 11, 11)
-    ].count(True)
+    full(it, 13, 13)
+    assert not it.is_cap(12, proven=12, sent=25, late=False)
+    assert not marks(it, 14, proven=12)
 
 
 def test_the_rest_of_a_burst_is_no_mark_of_its_own() -> None:

@@ -79,7 +79,7 @@ def test_a_bucket_is_told_by_a_reset_that_grows_with_what_is_used() -> None:
 
 def test_a_window_is_told_by_a_reset_that_does_not() -> None:
     it = told((1, 0.0, requests(100, 99, 60.0)), (90, 10.0, requests(100, 10, 50.0)))
-    assert it.per_second == math.inf
+    assert it.per_second == pytest.approx(100 / 60)
     assert it.opens(99, 20.0) == 20.0
     assert it.opens(100, 20.0) == 60.5  # and a bit more
 
@@ -138,3 +138,31 @@ def test_who_keeps_to_it_is_never_refused(
         it.told(provider.says(now), ticket=ticket, started=now, tokens=100)
         now = max(now, it.opens(ticket, now)) + 1e-6
     assert ticket >= 300
+
+
+def test_a_reset_without_a_limit_is_waited_for() -> None:
+    it = told((1, 0.0, requests(None, 0, 30.0)))
+    assert 30.0 < it.opens(1, 1.0) < 31.0
+    assert it.opens(1, 31.0) == 31.0
+    assert it.per_second == math.inf
+
+
+def test_a_bucket_that_is_full_says_no_rate() -> None:
+    it = told((1, 0.0, requests(60, 10, 50.0)), (2, 20.0, requests(60, 60, 1.0)))
+    assert it.per_second > 0
+
+
+def test_requests_and_tokens_are_judged_each_by_its_own_answers() -> None:
+    """Which is scarcer changes from answer to answer."""
+    it = Quota()
+    for ticket, (left, at) in enumerate([(90, 0.0), (50, 10.0), (10, 20.0)], 1):
+        limits = RateLimits(
+            requests_limit=100,
+            requests_remaining=left,
+            requests_reset_seconds=60.0 - at,
+            tokens_limit=100_000,
+            tokens_remaining=100_000 - 2_000 * ticket,
+            tokens_reset_seconds=0.02 * ticket,
+        )
+        it.told(limits, ticket=ticket, started=at, tokens=1_000)
+    assert it.per_second == pytest.approx(100 / 60)  # a window, in spite of the tokens

@@ -430,6 +430,24 @@ def test_a_provider_that_asks_for_next_to_no_time_is_left_alone_longer() -> None
     assert waits == pytest.approx([0.001, 1, 2, 4, 8, 16])
 
 
+def test_a_probe_that_takes_long_does_not_open_the_gate_beyond_a_known_cap() -> None:
+    it = Gate(
+        limit=50,
+        gap=0.0,
+        backoff=backoff(),
+        max_hold=3600.0,
+        auto=True,
+        learned=Learned(cap=6),
+    )
+    tickets = start(it, 0.0)
+    while not it.in_outage:
+        end(it, [tickets.pop()], "transient", 1.0)
+        tickets += start(it, 1.0)
+    now = 1.0 + it.wait(1.0)
+    start(it, now, 1)  # the probe; it takes long, and the others hang
+    assert it.wait(now + 10) == math.inf
+
+
 def test_a_refused_probe_turns_the_outage_into_a_rate_limit() -> None:
     it = down()
     end(it, start(it, 1.0), "rate_limited", 2.0, retry_after=30.0)

@@ -98,6 +98,28 @@ def test_a_mark_far_from_what_was_expected_outdates_the_rest() -> None:
     assert it.per_second == pytest.approx(20, rel=0.1)
 
 
+def long_wait(it: Pace, at: float) -> float:
+    """Is asked to wait for five minutes; gives when ten calls have gone since."""
+    mark(it, at, 300.0)
+    send(it, at + 299, 11)
+    mark(it, at + 299, 1.0)
+    it.started(at + 300)
+    return at + 300
+
+
+def test_one_long_wait_does_not_say_that_the_pace_is_slow() -> None:
+    it = taught(30, 10.0)
+    before = it.per_second
+    long_wait(it, 12.0)
+    assert it.per_second == before
+
+
+def test_few_calls_twice_in_a_row_do_say_so() -> None:
+    it = taught(30, 10.0)
+    long_wait(it, long_wait(it, 12.0))
+    assert it.per_second < 0.1
+
+
 def test_a_mark_after_nothing_was_taken_says_nothing() -> None:
     """The wait was too short; the canary was refused."""
     it = taught(30, 10.0)

@@ -11,7 +11,13 @@ nothing to count those in flight. Both are found out when it is the other way ro
 
 from __future__ import annotations
 
+import math
+
 CAP_MARKS = 3  # refusals in a row above all that was taken: a cap that asks to wait
+# So many in a row of calls that went all at once after a wait, and at about as many: a
+# cap that asks to wait for longer than answers take. A quota refuses the next one too,
+# whatever is in flight; then it is known. Of a few at once nothing can be said.
+FULL_MARKS, FULL_LEAST, FULL_SHARE = 2, 5, 0.75
 # So many falls of the cap, each within so many answers of the one before: a rate.
 RATE_FALLS, RATE_ANSWERS = 3, 60
 
@@ -20,13 +26,15 @@ class Judge:
     """Remembers the latest refusals."""
 
     def __init__(self) -> None:
-        self._above: list[int] = []  # the n-th in flight, refused and never taken
+        # Marks in a row above all that was taken, and the lowest number refused there.
+        self._above, self._lowest = 0, math.inf
+        self._full, self._full_at = 0, 0  # the same of calls that went all at once
         self._falls, self._answers = 0, 0
 
     def taken(self, number: int) -> None:
         """Notes that the n-th in flight was not refused."""
-        if self._above and number >= min(self._above):
-            self._above.clear()
+        if number >= self._lowest:
+            self._forget()
 
     def is_cap(self, number: int, *, proven: int, sent: int, late: bool) -> bool:
         """Whether a refusal that asks to wait is due to how many are in flight.
@@ -38,14 +46,20 @@ class Judge:
                 flight, it may as well be a quota that is used up.
             late: Whether it is one of a burst whose first refusal is known.
         """
-        if late:
-            if self._above:
-                self._above[-1] = min(self._above[-1], number)
-        elif number <= proven:
-            self._above.clear()
-        elif sent != number:
-            self._above.append(number)
-        return len(self._above) >= CAP_MARKS
+        if not late and number <= proven:
+            self._forget()
+        elif not late and sent != number:
+            self._above += 1
+        elif not late and number >= FULL_LEAST:
+            alike = number >= FULL_SHARE * self._full_at
+            self._full, self._full_at = self._full + 1 if alike else 1, number
+        if self._above or self._full:
+            self._lowest = min(self._lowest, number)
+        return self._above >= CAP_MARKS or self._full >= FULL_MARKS
+
+    def _forget(self) -> None:
+        self._above, self._lowest = 0, math.inf
+        self._full, self._full_at = 0, 0
 
     def is_rate(self, answers: int) -> bool:
         """Notes that the cap fell after so many answers; says whether it is none."""

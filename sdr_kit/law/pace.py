@@ -70,6 +70,7 @@ class Pace:
         # many calls are taken at once, even when it is known how often one is.
         self._level, self._at, self._most = math.inf, -math.inf, math.inf
         self._deep: bool | None = None
+        self._doubted = False  # whether the latest lesson was far too slow to believe
         self._sent = 0  # since the mark, and not refused
         self._idle = False  # whether tokens were left unused since the mark
         self._mark: float | None = None  # when
@@ -133,8 +134,15 @@ class Pace:
     def _adapt(self, taken: int, seconds: float, speed: float) -> None:
         calls, time = self._base
         expected = calls / time * seconds if calls else taken
-        if abs(taken - expected) > max(OUTDATED_CALLS, OUTDATED_SHARE * expected):
+        off = taken - expected
+        if abs(off) > max(OUTDATED_CALLS, OUTDATED_SHARE * expected):
+            # Far fewer, once: something else kept starts back (the provider was away
+            # and asked for a long wait). Twice in a row it is the pace.
+            self._doubted = off < 0 and not self._doubted
+            if self._doubted:
+                return
             calls, time = 0.0, 0.0
+        self._doubted = False
         calls, time = FADING * calls + taken, FADING * time + seconds
         fresh = (calls + 1) / time
         if not self._deep and speed < math.inf:

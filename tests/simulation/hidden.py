@@ -138,12 +138,14 @@ class Window:
         quota: Calls in a window.
         seconds: How long it is.
         phase: Seconds of the first window that are over when the run begins.
+        tells: Whether a refusal comes with `Retry-After`, in whole seconds.
         headers: Whether answers say what remains.
     """
 
     quota: int
     seconds: float
     phase: float
+    tells: bool = True
     headers: bool = False
     _number: int = field(init=False, default=-1)
     _taken: int = field(init=False, default=0)
@@ -164,7 +166,7 @@ class Window:
         self._taken += 1
 
     def asks(self, now: float) -> float | None:
-        return math.ceil(self._left(now))
+        return math.ceil(self._left(now)) if self.tells else None
 
     def says(self, now: float) -> RateLimits:
         left = self._left(now)
@@ -175,3 +177,29 @@ class Window:
             requests_remaining=max(0, self.quota - self._taken),
             requests_reset_seconds=left,
         )
+
+
+@dataclass
+class Incident:
+    """Refuses everything for a while, and says for how long.
+
+    Attributes:
+        since: When it begins.
+        seconds: How long it lasts.
+    """
+
+    since: float
+    seconds: float
+
+    def wait(self, now: float, _working: int) -> float:
+        over = self.since + self.seconds
+        return over - now if self.since <= now < over else 0.0
+
+    def take(self, _now: float, _tokens: float) -> None:
+        return
+
+    def asks(self, now: float) -> float | None:
+        return math.ceil(self.wait(now, 0))
+
+    def says(self, _now: float) -> RateLimits:
+        return RateLimits()

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.simulation.hidden import Bucket, Cap, Limit, TokenBucket, Window
+from tests.simulation.hidden import Bucket, Cap, Incident, Limit, TokenBucket, Window
 from tests.simulation.machine import Constant, Machine, Shared
 from tests.simulation.provider import Provider
 
@@ -64,7 +64,7 @@ def free(seconds: float) -> Scenario:
 
 
 def cap(most: int, seconds: float, *, asking: float | None = None) -> Scenario:
-    how = "" if asking is None else " with Retry-After"
+    how = "" if asking is None else f" asking for {asking:g} s"
     return Scenario(
         name=f"cap {most}{how}, {seconds:g} s",
         seconds=seconds,
@@ -80,24 +80,36 @@ def bucket(
     tells: bool = True,
     headers: bool = False,
 ) -> Scenario:
-    how = " with headers" if headers else "" if tells else " without Retry-After"
     return Scenario(
-        name=f"bucket {rate:g}/s of {burst:g}{how}, {seconds:g} s",
+        name=f"bucket {rate:g}/s of {burst:g}{_how(tells, headers)}, {seconds:g} s",
         seconds=seconds,
         limits=lambda _: [Bucket(rate, burst, tells=tells, headers=headers)],
     )
 
 
 def window(
-    quota: int, every: float, seconds: float, *, headers: bool = False
+    quota: int,
+    every: float,
+    seconds: float,
+    *,
+    tells: bool = True,
+    headers: bool = False,
 ) -> Scenario:
-    how = " with headers" if headers else ""
     return Scenario(
-        name=f"window {quota} in {every:g} s{how}, {seconds:g} s",
+        name=f"window {quota} in {every:g} s{_how(tells, headers)}, {seconds:g} s",
         seconds=seconds,
         limits=lambda rng: [
-            Window(quota, every, rng.uniform(0, every), headers=headers)
+            Window(quota, every, rng.uniform(0, every), tells=tells, headers=headers)
         ],
+    )
+
+
+def incident(rate: float, burst: float, seconds: float, *, lasting: float) -> Scenario:
+    """A bucket that asks everybody to wait for long, once."""
+    return Scenario(
+        name=f"bucket {rate:g}/s of {burst:g}, away for {lasting:g} s, {seconds:g} s",
+        seconds=seconds,
+        limits=lambda _: [Bucket(rate, burst), Incident(60, lasting)],
     )
 
 
@@ -147,6 +159,10 @@ def noisy(most: int, share: float, seconds: float) -> Scenario:
         limits=lambda _: [Cap([(0, most)])],
         noise=share,
     )
+
+
+def _how(tells: bool, headers: bool) -> str:  # noqa: FBT001
+    return " with headers" if headers else "" if tells else " without Retry-After"
 
 
 def _with(noise: float) -> str:

@@ -16,6 +16,7 @@ from tests.simulation.kinds import (
     bucket,
     cap,
     free,
+    incident,
     knee,
     moving,
     noisy,
@@ -68,6 +69,10 @@ NOT_JUDGED: tuple[Scenario, ...] = (
     knee(12, 8, sigma=0.8),
     knee(30, 15, sigma=0.8),
     cap(15, 8, asking=5),
+    cap(12, 5, asking=30),
+    bucket(1, 1, 5, tells=False),
+    window(60, 60, 5, tells=False),
+    incident(1, 10, 5, lasting=300),
 )
 
 
