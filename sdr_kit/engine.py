@@ -391,10 +391,9 @@ class Engine:
                 slot_seconds=self.tally.slots.slot_seconds(seconds),
                 samples=self.tally.history.samples,
             )
-            if self.tally.answered:
-                await self._writer.keep_limits(
-                    provider_of(self._researcher), course.gate.learned
-                )
+            await self._writer.keep_limits(
+                provider_of(self._researcher), course.gate.lessons
+            )
             self.tally.stood(stand, reused)
         except StoreError:
             if state != "crashed":  # else that is the error to be seen

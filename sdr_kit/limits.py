@@ -28,10 +28,10 @@ from sdr_kit.account import AttemptOutcome, RateLimits
 from sdr_kit.backoff import Backoff
 from sdr_kit.law.alike import SAME_FAILURES, Alike
 from sdr_kit.law.cap import Cap
-from sdr_kit.law.findings import Findings
 from sdr_kit.law.judge import Judge
 from sdr_kit.law.knee import Knee
-from sdr_kit.law.learned import NOTHING_LEARNED, Learned
+from sdr_kit.law.learned import NOTHING_LEARNED, Learned, Lessons
+from sdr_kit.law.notes import Notes
 from sdr_kit.law.pace import Pace
 from sdr_kit.law.quota import Quota
 from sdr_kit.law.ramp import Ramp, step_for
@@ -124,7 +124,7 @@ class Gate:
         self.pace = Pace((learned.per_minute or math.inf) / 60)
         self.knee = Knee(learned.knee, learned.harmless)
         self.quota = Quota()
-        self.findings = Findings()
+        self.notes = Notes()
         self._step = step_for(accounts)
         self.ramp = Ramp(self._step if auto else math.inf)
         self._judge = Judge()
@@ -159,14 +159,32 @@ class Gate:
     @property
     def learned(self) -> Learned:
         """What is known of the provider."""
-        rate = self.pace.per_second if self.pace.enacted else math.inf
+        ceiling = math.inf if self.cap.confirmed is False else self.cap.ceiling
+        rate = self.pace.seen if self.pace.enacted else math.inf
         rate = min(rate, self.quota.per_second)
         return Learned(
-            cap=None if math.isinf(self.cap.ceiling) else int(self.cap.ceiling),
+            cap=None if math.isinf(ceiling) else int(ceiling),
             per_minute=None if math.isinf(rate) else 60 * rate,
-            knee=math.floor(self.knee.limit) if self.knee.found else None,
+            knee=self.knee.at,
             harmless=self.knee.harmless,
         )
+
+    @property
+    def lessons(self) -> Lessons:
+        """What this run has found out by itself, for the next one."""
+        knee = self.knee.confirmed
+        confirmed = {
+            "cap": self.cap.confirmed,
+            "per_minute": self.quota.per_second < math.inf or self.pace.confirmed,
+            "knee": knee,
+            "harmless": None if knee is None else not knee,
+        }
+        known = self.learned
+        return {
+            name: getattr(known, name) if so else None
+            for name, so in confirmed.items()
+            if so is not None
+        }
 
     def wait(self, now: float) -> float:
         """Gives the seconds after which to ask again; 0 means that a start may be made.
@@ -228,7 +246,7 @@ class Gate:
         number, started = self._starts.pop(ticket)
         unproven = self.ramp.forget(ticket)
         if limits is not None:
-            self.free = False
+            self._bind()
             self.quota.told(limits, ticket=ticket, started=started, tokens=tokens)
         if outcome == "completed" or outcome == "permanent":
             self.answered_at = now
@@ -236,8 +254,8 @@ class Gate:
             self.cap.succeeded()
             if seconds > CALL_SECONDS and outcome == "completed":
                 self.knee.answered(number, seconds)
-                if self.auto and self.knee.found:
-                    self.findings.knee(math.floor(self.knee.limit))
+                if self.auto and self.knee.confirmed:
+                    self.notes.knee(math.floor(self.knee.limit))
             if ticket > self._round_began:
                 self._accepted(number, now, unproven=unproven)
             self._notice_same_failure(outcome, message, about)
@@ -271,7 +289,8 @@ class Gate:
             auto: Whether the best number below it is looked for.
         """
         if auto != self.auto:
-            self.auto, self.free = auto, False
+            self.auto = auto
+            self._bind()
             if not self.ramp.growing:
                 self._open_ramp()
             # What is in flight and was not refused is what may be begun with; above
@@ -325,6 +344,12 @@ class Gate:
             self.spent[self._bound] = spent + now - self._bound_since
         self._bound, self._bound_since = bound, now
 
+    def _bind(self) -> None:
+        """Lets the law keep starts back, which has not seen them so far."""
+        if self.free:
+            self.free = False
+            self.pace.sent(self._tickets)
+
     def _is_tried(self, number: int) -> bool:
         """Whether the n-th in flight goes without knowing that it will be taken."""
         return self.ramp.growing or (
@@ -363,7 +388,7 @@ class Gate:
         self.ramp.begin()
 
     def _refused(self, failure: _Failure) -> None:
-        self.free = False
+        self._bind()
         self._never_at_work(failure.ticket)
         late = failure.ticket <= self._round_began
         self.pace.refused(late=late)
@@ -379,14 +404,14 @@ class Gate:
             return
         found = self.cap.refused(failure.number) if capped else None
         if found is not None:
-            self.findings.cap(int(self.cap.ceiling))
+            self.notes.cap(int(self.cap.ceiling))
         if not capped or failure.number == 1:
             if failure.ticket != self._round_began + 1:  # others have been taken since
                 self._holds_in_a_row = 0
             hold = self._begin_hold("rate_limit", failure)
             self.pace.enacted = True
             self.pace.marked(failure.started, hold.until - failure.started)
-            self.findings.pace(self.learned.per_minute)
+            self.notes.pace(self.learned.per_minute)
         elif found == "once":  # which may be chance; the burst that met it counts once
             self._round_began = self._tickets
         elif found == "again":
@@ -424,7 +449,7 @@ class Gate:
             if failure.ticket > self._round_began:
                 self._begin_hold("outage", failure)
         elif self._failures_in_a_row >= max(OUTAGE_ATTEMPTS, 2 * self.allowed):
-            self.free = False
+            self._bind()
             self.pace.interrupted()
             self._begin_hold("outage", failure)
         elif failure.retry_after is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from sdr_kit.account import Account, Attempt, Edit, Outcome, Research, Status
 from sdr_kit.dates import seconds_of
 from sdr_kit.errors import StoreError
-from sdr_kit.law.learned import NOTHING_LEARNED, Learned
+from sdr_kit.law.learned import NOTHING_LEARNED, Learned, Lessons
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.stored_job import Beginning, Past
 
@@ -277,9 +279,11 @@ class MemoryStore:
             if not edit:
                 del self._edits[key]
 
-    def learn(self, provider: str, learned: Learned) -> None:
+    def learn(self, provider: str, lessons: Lessons) -> None:
         """Keeps what a run has found out about a provider's limits."""
-        self._learned[provider] = learned
+        with self._lock:
+            before = self._learned.get(provider, NOTHING_LEARNED)
+            self._learned[provider] = replace(before, **dict[str, Any](lessons))
 
     def learned(self, provider: str | None) -> Learned:
         """Gives what is known of a provider's limits."""

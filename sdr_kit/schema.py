@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, astuple, fields
 from typing import Any
 
@@ -32,7 +32,7 @@ from sdr_kit.progress import Progress, Sample
 from sdr_kit.stored_job import StoredJob
 
 # 1 had no edits, 2 no evidence and usage, 3 no terms, 4 no leases and no reuse, 5 no
-# auto and no limits, 6 no number known to be harmless.
+# auto, 6 no learned limits with an age of their own.
 SCHEMA_VERSION = 7
 
 metadata = sa.MetaData()
@@ -108,15 +108,14 @@ results = _of_account(
 )
 AGAIN = "again"  # the status of what is completed and wanted once more
 ENDED = results.c.status != AGAIN
-provider_limits = sa.Table(  # what runs have found out
-    "provider_limits",
+learned_limits = sa.Table(  # what runs have found out about providers
+    "learned_limits",
     metadata,
     sa.Column("provider", sa.Text, primary_key=True),
-    sa.Column("cap", sa.Integer),
-    sa.Column("per_minute", sa.Float),
-    sa.Column("knee", sa.Integer),
+    sa.Column("name", sa.Text, primary_key=True),  # see `Learned`
+    sa.Column("value", sa.Float, nullable=False),
     sa.Column("learned_at", sa.Text, nullable=False),  # ISO 8601, UTC
-    sa.Column("harmless", sa.Integer),
+    sqlite_with_rowid=False,
 )
 samples = sa.Table(  # a run over time
     "samples",
@@ -234,17 +233,17 @@ def result_row(job_id: int, outcome: Outcome) -> tuple[Any, ...]:
     return (*row, evidence and _evidence_json(evidence), outcome.raw, outcome.cost_usd)
 
 
-def limits_row(provider: str, learned: Learned, *, learned_at: str) -> tuple[Any, ...]:
-    """Gives the row of what was found out about a provider."""
-    known = learned.cap, learned.per_minute, learned.knee
-    return provider, *known, learned_at, learned.harmless
+def learned_of(rows: Iterable[sa.Row[Any]]) -> Learned:
+    """Reads what is known of a provider; each row is one limit.
 
-
-def limits_of(row: sa.Row[Any]) -> Learned:
-    """Reads what was found out about a provider."""
-    return Learned(
-        cap=row.cap, per_minute=row.per_minute, knee=row.knee, harmless=row.harmless
-    )
+    Raises:
+        ValueError: They were not written by us.
+    """
+    kinds = {"cap": int, "per_minute": float, "knee": int, "harmless": int}
+    try:
+        return Learned(**{row.name: kinds[row.name](row.value) for row in rows})
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ValueError(str(error)) from error
 
 
 def edit_row(key: str, edit: Edit, *, edited_at: str) -> tuple[Any, ...]:

@@ -142,6 +142,6 @@ class Recorder:
                 limit=0 if now.state == "paused" else now.limit,
                 failed=now.failed,
                 held=now.held,
-                note="; ".join(self._gate.findings.take()) or None,
+                note="; ".join(self._gate.notes.take()) or None,
             )
         )

@@ -17,6 +17,7 @@ a run keeps one open for its writes.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -35,10 +36,12 @@ from sdr_kit.database import (
 from sdr_kit.dates import days_ago, now
 from sdr_kit.errors import JobHeldError
 from sdr_kit.job_store import JobStore
-from sdr_kit.law.learned import FRESH_DAYS, NOTHING_LEARNED, Learned
+from sdr_kit.law.learned import FRESH_DAYS, NOTHING_LEARNED, Learned, Lessons
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.memory_store import MemoryStore, Record
 from sdr_kit.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 _PAID = sa.func.coalesce(
     schema.results.c.saved_usd,
@@ -355,24 +358,39 @@ class Store(JobStore):
             query = query.where(schema.edits.c.key.in_(listed(keys)))
         return dict(schema.edit_of(row) for row in self._db.read(query))
 
-    def learn(self, provider: str, learned: Learned) -> None:
+    def learn(self, provider: str, lessons: Lessons) -> None:
         """Keeps what a run has found out about a provider's limits.
 
         Args:
             provider: See `sdr_kit.fingerprint.provider_of`.
-            learned: That, in place of what was known.
+            lessons: That; what is not among them stands, as old as it is.
         """
-        row = schema.limits_row(provider, learned, learned_at=now())
-        table = schema.provider_limits
-        self._db.write(lambda connection: insert(connection, table, [row]))
+        at, table = now(), schema.learned_limits
+        found = [
+            (provider, name, float(value), at)
+            for name, value in lessons.items()
+            if value is not None
+        ]
+        old = table.delete().where(
+            table.c.provider == provider, table.c.name.in_(listed(lessons))
+        )
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(old)
+            insert(connection, table, found)
+
+        self._db.write(write)
 
     def learned(self, provider: str | None) -> Learned:
-        """Gives what is known of a provider's limits, when it is not too old."""
-        table = schema.provider_limits
+        """Gives what is known of a provider's limits, as far as it is not too old."""
+        table = schema.learned_limits
         fresh = table.c.learned_at >= days_ago(FRESH_DAYS)
         query = sa.select(table).where(table.c.provider == provider, fresh)
-        rows = self._db.read(query)
-        return schema.limits_of(rows[0]) if rows else NOTHING_LEARNED
+        try:
+            return schema.learned_of(self._db.read(query))
+        except ValueError as error:  # they are found out again
+            logger.warning("unreadable_limits provider=%s %s", provider, error)
+            return NOTHING_LEARNED
 
 
 AnyStore = Store | MemoryStore

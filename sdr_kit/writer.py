@@ -16,7 +16,7 @@ import anyio
 
 from sdr_kit.account import Attempt, Outcome
 from sdr_kit.errors import JobHeldError, StoreError
-from sdr_kit.law.learned import Learned
+from sdr_kit.law.learned import Lessons
 from sdr_kit.lease import FIRST_FENCE
 from sdr_kit.memory_store import Record
 from sdr_kit.store import AnyStore
@@ -181,10 +181,10 @@ class Writer:
 
         return await self._where_it_may_block(end)
 
-    async def keep_limits(self, provider: str | None, learned: Learned) -> None:
+    async def keep_limits(self, provider: str | None, lessons: Lessons) -> None:
         """Keeps what was found out about a provider, for the next run."""
-        if provider is not None:
-            await self._where_it_may_block(lambda: self._store.learn(provider, learned))
+        if provider is not None and lessons:
+            await self._where_it_may_block(lambda: self._store.learn(provider, lessons))
 
     async def _where_it_may_block(self, call: Callable[[], T]) -> T:
         return await asyncio.to_thread(call) if self._store.durable else call()

@@ -32,7 +32,7 @@ def seen(
 def test_before_it_has_seen_enough_the_first_limit_holds() -> None:
     it = seen(Knee(), LEAST - 1, knee=5)
     assert it.limit == FIRST_LIMIT
-    assert not it.found
+    assert not it.confirmed
 
 
 def test_what_was_known_before_is_begun_with() -> None:
@@ -42,7 +42,7 @@ def test_what_was_known_before_is_begun_with() -> None:
 @pytest.mark.parametrize("knee", [4, 12, 30, 38])
 def test_a_knee_is_found_at_the_right_place(knee: float) -> None:
     it = seen(Knee(), 400, knee=knee)
-    assert it.found
+    assert it.confirmed
     assert it.limit == pytest.approx(MARGIN * knee, rel=0.25)
 
 
@@ -50,7 +50,7 @@ def test_a_knee_is_found_at_the_right_place(knee: float) -> None:
 def test_a_knee_is_not_believed_where_nobody_has_been_beyond_it(most: int) -> None:
     """A cap keeps the number low: chance alone may look like a knee just above."""
     it = seen(Knee(), 400, knee=14, most=most)
-    assert not it.found
+    assert not it.confirmed
     assert it.limit > 2 * most
 
 
@@ -65,16 +65,16 @@ def test_there_is_no_knee_before_enough_answers() -> None:
     it = Knee()
     for number in range(1, LEAST_FOUND):
         it.answered(number, 10 * (1 + (number / 5) ** 2))
-        assert not it.found
+        assert not it.confirmed
     seen(it, 2, knee=5)  # two, as old ones have faded a bit
-    assert it.found
+    assert it.confirmed
 
 
 def test_always_as_many_in_flight_teach_nothing_and_let_it_grow() -> None:
     it = Knee()
     for _ in range(200):
         it.answered(10, 5.0)
-    assert not it.found
+    assert not it.confirmed
     assert it.limit > FIRST_LIMIT
 
 
@@ -93,18 +93,20 @@ def test_a_knee_that_appears_later_is_found_little_by_little() -> None:
 
 def test_a_knee_that_goes_is_forgotten() -> None:
     it = seen(Knee(), 1_000, knee=10)
-    assert it.found
+    assert it.confirmed
     seen(it, 1_500)
     assert it.limit > 50
 
 
 def test_a_knee_known_from_before_stands_until_enough_is_seen() -> None:
     """A short run must not forget what a long one has found."""
-    it = seen(Knee(8), LEAST_FOUND - 1)
-    assert it.found
-    assert it.harmless is None
-    seen(it, 2)
-    assert not it.found
+    it = Knee(8)
+    for number in range(2, LEAST_FOUND + 1):
+        it.answered(min(number, 9), 5.0)
+    assert (it.at, it.harmless) == (8, None)
+    for _ in range(3):
+        it.answered(10, 5.0)  # far enough beyond it
+    assert (it.at, it.harmless) == (None, 10)
 
 
 def test_what_did_no_harm_is_where_the_next_run_begins() -> None:

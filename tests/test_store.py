@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import sqlite3
@@ -289,10 +290,11 @@ def test_edits_are_read_by_key(
 def test_what_is_learned_of_a_provider_stands_in_place_of_what_was(
     store: AnyStore,
 ) -> None:
-    store.learn("api.example.com|m", Learned(cap=12, per_minute=60.0))
-    store.learn("api.example.com|m", Learned(cap=10, knee=8, harmless=5))
-    store.learn("other", Learned(per_minute=5.5))
-    assert store.learned("api.example.com|m") == Learned(cap=10, knee=8, harmless=5)
+    store.learn("api.example.com|m", {"cap": 12, "per_minute": 60.0, "harmless": 5})
+    store.learn("api.example.com|m", {"cap": 10, "knee": 8, "harmless": None})
+    store.learn("other", {"per_minute": 5.5})
+    known = Learned(cap=10, per_minute=60.0, knee=8)
+    assert store.learned("api.example.com|m") == known
     assert store.learned("other") == Learned(per_minute=5.5)
     assert store.learned("nobody") == store.learned(None) == NOTHING_LEARNED
 
@@ -300,9 +302,34 @@ def test_what_is_learned_of_a_provider_stands_in_place_of_what_was(
 def test_what_was_learned_long_ago_is_found_out_again(
     file: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file.learn("p", Learned(cap=3))
+    file.learn("p", {"cap": 3})
     later = FRESH_DAYS + 0.01
     monkeypatch.setattr("sdr_kit.store.days_ago", lambda days: days_ago(days - later))
+    assert file.learned("p") == NOTHING_LEARNED
+
+
+def test_each_limit_of_a_provider_has_its_own_age(
+    file: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdr_kit.store.now", lambda: days_ago(FRESH_DAYS + 0.01))
+    file.learn("p", {"cap": 3, "knee": 9})
+    monkeypatch.undo()
+    file.learn("p", {"knee": 8})
+    assert file.learned("p") == Learned(knee=8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("cap", -5), ("cap", "many"), ("cap", math.inf), ("per_minute", 0), ("x", 1)],
+)
+def test_learned_limits_that_cannot_be_read_are_not_known(
+    file: Store, name: str, value: object
+) -> None:
+    """They are a hint; no run may fail by them."""
+    file.learn("p", {"knee": 8})
+    with connect(path_of(file)) as db:
+        row = ("p", name, value, days_ago(0))
+        db.execute("INSERT INTO learned_limits VALUES (?, ?, ?, ?)", row)
     assert file.learned("p") == NOTHING_LEARNED
 
 

@@ -33,12 +33,15 @@ class Cap:
         ceiling: More than so many are refused; infinity before any refusal.
         answers: How many there have been.
         falls: How often what was proven was refused since anything was taken.
+        confirmed: Whether this run has met the ceiling, or has seen that there is none
+            where it was; None is neither.
     """
 
     def __init__(self, known: int | None = None) -> None:
         self.proven = known or 0
         self.ceiling: float = known or math.inf
         self.answers = 0
+        self.confirmed: bool | None = None
         # What was known before may be outdated: it is probed at once, in large steps.
         self._growth = GROWTH if known else 1
         self.falls = 0  # in a row, before anything was taken
@@ -49,7 +52,7 @@ class Cap:
 
     def forget(self) -> None:
         """Takes the ceiling back: it was something else that refused."""
-        self.ceiling, self.falls = math.inf, 0
+        self.ceiling, self.falls, self.confirmed = math.inf, 0, False
 
     def allows(self, number: int) -> bool:
         """Whether so many may be in flight."""
@@ -76,7 +79,8 @@ class Cap:
             self._refused_at = math.inf
         if number <= self.ceiling:
             return
-        if number + 1 == self._refused_at:  # back at what was known
+        self.confirmed = number + 1 == self._refused_at
+        if self.confirmed:  # back at what was known
             self.ceiling, self._patience = number, PROBE_ANSWERS
             return
         self.ceiling = number + self._growth - 1
@@ -89,7 +93,7 @@ class Cap:
         What had been taken before is refused when the cap has fallen, or when something
         else refuses.
         """
-        self._growth, self._probed = 1, self.answers
+        self._growth, self._probed, self.confirmed = 1, self.answers, True
         if number > self.proven and not self.falls:
             self.ceiling = max(1, min(self.ceiling, number - 1))
             self._patience = PROBE_CEILING * self.ceiling

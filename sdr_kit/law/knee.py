@@ -40,14 +40,14 @@ class Knee:
 
     Attributes:
         limit: So many at once get most done; large when more do no harm.
-        found: Whether answers show that there is a knee, or have shown it to an
-            earlier run and do not say otherwise yet.
+        confirmed: Whether answers show that there is a knee, or that there is none as
+            far as they go; None is neither.
     """
 
     def __init__(self, known: int | None = None, harmless: int | None = None) -> None:
         self.limit: float = known or max(FIRST_LIMIT, harmless or 0)
-        self.found = known is not None
-        self._harmless = harmless or 0
+        self.confirmed: bool | None = None
+        self._known, self._harmless = known, harmless
         self._sums: tuple[float, ...] = (0.0,) * 6  # of w, wx, wxx, wy, wxy, wyy
         self._alpha, self._gamma = 0.0, 0.0
         self._seen = 0.0
@@ -66,21 +66,28 @@ class Knee:
             self._decide()
 
     @property
+    def at(self) -> int | None:
+        """From more than so many on each is slower; None where no knee is known."""
+        if self.confirmed is None:
+            return self._known
+        return math.floor(self.limit) if self.confirmed else None
+
+    @property
     def harmless(self) -> int | None:
         """So many at once have made none slower; None when that is not known."""
-        if self.found:
-            return None
-        seen = self._reached if self._seen >= LEAST_FOUND else 0
-        return max(seen, self._harmless) or None
+        if self.confirmed is None:
+            return self._harmless
+        return None if self.confirmed else max(self._reached, self._harmless or 0)
 
     def _decide(self) -> None:
         alpha, gamma, error = self._fit()
         limit = self._maybe_limit(alpha, gamma, error)
-        if self._seen >= LEAST_FOUND:
-            self.found = limit is not None
         if limit is not None:
             self._alpha, self._gamma, self.limit = alpha, gamma, limit
+            self.confirmed = True
             return
+        if self._seen >= LEAST_FOUND and self._reached > BEYOND * (self._known or 0):
+            self.confirmed = False
         # What it may still be, at worst, bounds how far to go before more is known.
         self._alpha, self._gamma = self._sums[3] / self._sums[0], 0.0
         worst = gamma + SIGNIFICANT * error

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 FRESH_DAYS = 7  # what is older is found out again: providers raise limits
+
+# What one run has found out: each limit by its name, None for one that is none.
+Lessons = Mapping[str, float | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,10 +25,16 @@ FADING = 0.7  # the weight of what was learned before the latest mark
 OUTDATED_CALLS, OUTDATED_SHARE = 3.0, 0.35
 WINDOW_SECONDS, WINDOW_CALLS = 5.0, 5.0  # a wait that long, worth so many: a window
 SHALLOW = 3  # fewer taken before the first refusal: never two at once
-RESERVE = 1.0  # calls that are kept back after a mark: what calls use up differs
-# By so much the pace grows in half as many calls as it rests on, and faster from there.
-SEARCH = 0.05
-REMEMBERED = 20.0  # calls that a pace known from before rests on
+RESERVE = 2.0  # calls that are kept back after a mark: what calls use up differs
+# The pace grows while nothing is refused: hardly in as many calls as it rests on (or so
+# many, if those are fewer), and steeply after twice as many, when a mark is overdue; to
+# so many times as much. A very slow one grows by the time too: its calls are few.
+SEARCH, SEARCH_CALLS, SEARCH_SECONDS = 0.01, 30.0, 1_200.0
+STEEP, FASTEST = 3, 100.0
+REMEMBERED = 8.0  # calls that a pace known from before rests on
+# A remembered pace is wrong when so many times more were taken, none of them refused,
+# than it allows in the time and in a minute, all at once (or so many, if that is less).
+REFUTED, BURST_SECONDS, BURST_LEAST = 1.5, 60.0, 10.0
 
 
 @dataclass(slots=True)
@@ -59,11 +65,14 @@ class Pace:
     Attributes:
         per_second: What has been learned; infinity before it is known.
         enacted: Whether it is kept to: not while it is unclear what refusals mean.
+        confirmed: Whether this run has found it to be so, or not to be; None is
+            neither.
     """
 
     def __init__(self, per_second: float = math.inf) -> None:
         self.per_second = per_second
         self.enacted = True
+        self.confirmed: bool | None = None
         # Calls and seconds that the pace rests on.
         self._base = (REMEMBERED, REMEMBERED / per_second) if self.known else (0.0, 0.0)
         # Tokens, and when there were so many. Before the first mark nobody knows how
@@ -72,14 +81,24 @@ class Pace:
         self._deep: bool | None = None
         self._doubted = False  # whether the latest lesson was far too slow to believe
         self._sent = 0  # since the mark, and not refused
+        self._since: float | None = None  # when, or when the first of them was sent
         self._idle = False  # whether tokens were left unused since the mark
         self._mark: float | None = None  # when
+        self._longest = 0.0  # wait; one call is taken in so long, as the provider says
         self._lesson: _Lesson | None = None
 
     @property
     def known(self) -> bool:
         """Whether there is a pace."""
         return self.per_second < math.inf
+
+    @property
+    def seen(self) -> float:
+        """The same, or what was taken since the mark, if that is more."""
+        since = self._mark
+        if since is None or self._at <= since or self._sent < REMEMBERED:
+            return self.per_second
+        return max(self.per_second, self._sent / (self._at - since))
 
     def opens(self, now: float) -> float:
         """Gives when another may start."""
@@ -94,10 +113,24 @@ class Pace:
             self._learn(self._lesson)
             self._lesson = None
         self._sent += 1
+        if self._since is None:
+            self._since = now
+        if self.known and self._mark is None and self.confirmed is None:
+            self._doubt(now - self._since)
         if self.known:
             level = self._level + (now - self._at) * self._speed
             self._idle = self._idle or level > self._most + 1
             self._level, self._at = min(level, self._most) - 1, now
+
+    def _doubt(self, seconds: float) -> None:
+        """Gives up a remembered pace that was passed by far without a refusal."""
+        burst = max(BURST_SECONDS * self.per_second, BURST_LEAST)
+        if self._sent > REFUTED * (self.per_second * seconds + burst):
+            self.per_second, self._base, self.confirmed = math.inf, (0.0, 0.0), False
+
+    def sent(self, number: int) -> None:
+        """Notes how many have started while nobody told it."""
+        self._sent = number
 
     def refused(self, *, late: bool) -> None:
         """Notes that a start was not taken; `late` is one from before the mark."""
@@ -114,11 +147,12 @@ class Pace:
             wait: How long after that nothing is to be started.
         """
         self._lesson = _Lesson(self._mark, at, self._sent, self._speed, wait)
-        self._mark, self._sent = at, 0
+        self._mark, self._since, self._sent = at, at, 0
+        self._longest = max(self._longest, wait)
 
     def interrupted(self) -> None:
         """Notes that starts were kept back by something else for a while."""
-        self._mark, self._lesson, self._sent = None, None, 0
+        self._mark, self._since, self._lesson, self._sent = None, None, None, 0
 
     def _learn(self, lesson: _Lesson) -> None:
         """Draws the pace from two marks, once all refusals of the later are known."""
@@ -126,12 +160,13 @@ class Pace:
             self._deep = lesson.taken >= SHALLOW
         # When nothing was taken, the wait was too short; that says nothing of the pace.
         if lesson.since is not None and lesson.at > lesson.since and lesson.taken > 0:
-            self._adapt(lesson.taken, lesson.at - lesson.since, lesson.speed)
+            self._adapt(lesson, lesson.at - lesson.since)
         self._idle = False
         if self.known:
             self._empty(lesson)
 
-    def _adapt(self, taken: int, seconds: float, speed: float) -> None:
+    def _adapt(self, lesson: _Lesson, seconds: float) -> None:
+        taken = lesson.taken
         calls, time = self._base
         expected = calls / time * seconds if calls else taken
         off = taken - expected
@@ -145,10 +180,13 @@ class Pace:
         self._doubted = False
         calls, time = FADING * calls + taken, FADING * time + seconds
         fresh = (calls + 1) / time
-        if not self._deep and speed < math.inf:
-            fresh = max(fresh, (taken / seconds + speed) / 2)
+        if not self._deep and lesson.speed < math.inf:
+            fresh = max(fresh, (taken / seconds + lesson.speed) / 2)
+        if self._longest > 0:
+            fresh = max(fresh, 1 / self._longest)
         if not self._idle or fresh > self.per_second:
             self._base, self.per_second = (calls, time), fresh
+            self.confirmed = True
 
     def _empty(self, lesson: _Lesson) -> None:
         """Takes the bucket for empty at the mark."""
@@ -161,8 +199,11 @@ class Pace:
 
     @property
     def _speed(self) -> float:
-        since = self._sent / (self._base[0] + 1)
-        return self.per_second * (1 + SEARCH * since * (1 + since))
+        since = self._sent / (min(self._base[0], SEARCH_CALLS) + 1)
+        if self._since is not None:
+            since += max(0.0, self._at - self._since) / SEARCH_SECONDS
+        growth = 1 + SEARCH * since * (1 + since**STEEP)
+        return self.per_second * min(growth, FASTEST)
 
     def _filled(self, now: float) -> float:
         return min(self._most, self._level + (now - self._at) * self._speed)

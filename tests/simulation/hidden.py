@@ -131,6 +131,25 @@ class TokenBucket(Bucket):
 
 
 @dataclass
+class MovingBucket(Bucket):
+    """A bucket that fills at another rate from each time on.
+
+    Attributes:
+        steps: Times and the rate from then on; the first at 0.
+    """
+
+    steps: Sequence[tuple[float, float]] = ()
+
+    def _fill(self, now: float) -> float:
+        for since, rate in self.steps:
+            if self._at < since <= now:
+                super()._fill(since)
+            if since <= now:
+                self.rate = rate
+        return super()._fill(now)
+
+
+@dataclass
 class Window:
     """So many calls in each window of the clock.
 

@@ -7,7 +7,15 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.simulation.hidden import Bucket, Cap, Incident, Limit, TokenBucket, Window
+from tests.simulation.hidden import (
+    Bucket,
+    Cap,
+    Incident,
+    Limit,
+    MovingBucket,
+    TokenBucket,
+    Window,
+)
 from tests.simulation.machine import Constant, Machine, Shared
 from tests.simulation.provider import Provider
 
@@ -149,6 +157,17 @@ def moving(steps: Sequence[tuple[float, int]], seconds: float) -> Scenario:
         name=f"cap {way}, {seconds:g} s",
         seconds=seconds,
         limits=lambda _: [Cap(steps)],
+    )
+
+
+def moving_bucket(
+    steps: Sequence[tuple[float, float]], burst: float, seconds: float
+) -> Scenario:
+    way = "→".join(f"{rate:g}" for _, rate in steps)
+    return Scenario(
+        name=f"bucket {way}/s of {burst:g}, {seconds:g} s",
+        seconds=seconds,
+        limits=lambda _: [MovingBucket(steps[0][1], burst, steps=steps)],
     )
 
 

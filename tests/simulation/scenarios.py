@@ -19,6 +19,7 @@ from tests.simulation.kinds import (
     incident,
     knee,
     moving,
+    moving_bucket,
     noisy,
     tokens,
     window,
@@ -73,6 +74,8 @@ NOT_JUDGED: tuple[Scenario, ...] = (
     bucket(1, 1, 5, tells=False),
     window(60, 60, 5, tells=False),
     incident(1, 10, 5, lasting=300),
+    moving_bucket([(0, 1), (100, 4)], 10, 5),
+    moving_bucket([(0, 4), (40, 1)], 10, 5),
 )
 
 

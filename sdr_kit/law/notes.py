@@ -5,7 +5,7 @@ from __future__ import annotations
 AGAIN = 0.1  # by such a share a number must change to be told again
 
 
-class Findings:
+class Notes:
     """Keeps what is to be told, and remembers what was."""
 
     def __init__(self) -> None:
