@@ -133,8 +133,12 @@ class Crew:
                     self._remember(work)
                 work.ticket = course.gate.start(now)
                 course.at_work[work.account.position] = work
+                if course.feed.empty:
+                    course.gate.nobody_waits(now)
                 return work
             wait = course.feed.seconds_to_next(now)
+        elif course.feed.empty:
+            course.gate.nobody_waits(now)
         if wait < math.inf:
             self._wake_at(now + wait)
         return None

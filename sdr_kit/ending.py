@@ -124,5 +124,5 @@ class Ending:
             self.close("stopped", f"{tried}; {counted(left, 'account')} to go.")
             return
         course.feed.extend(sample.take_others())
-        course.gate.ask(question)
+        course.gate.ask(question, course.now())
         course.slots_changed()

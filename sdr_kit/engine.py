@@ -64,6 +64,7 @@ class Engine:
         researcher: See `sdr_kit.process`.
         limit: How many at once, to begin with; in auto the highest to be tried.
         auto: Whether the best number below the limit is looked for.
+        sequential: Whether the limit is 1 because the mode is sequential.
         learned: What earlier runs have found out about the provider's limits.
         settings: Retries, waits, delays.
         store: Where outcomes go.
@@ -93,6 +94,7 @@ class Engine:
         *,
         limit: int,
         auto: bool = False,
+        sequential: bool = False,
         learned: Learned = NOTHING_LEARNED,
         settings: Settings,
         store: AnyStore,
@@ -172,6 +174,8 @@ class Engine:
             self._watch,
             self._ending,
             delay_ms=settings.account_delay_ms,
+            sequential=sequential,
+            remembered=provider_of(researcher) is not None,
         )
         self._opening: anyio.CancelScope
 
@@ -230,7 +234,7 @@ class Engine:
     def pause(self) -> None:
         """Starts nothing more until `resume`; what runs finishes."""
         logger.info("paused job=%d", self._job_id)
-        self._course.gate.paused = True
+        self._course.gate.pause(self._course.now())
         self._course.slots_changed()
 
     def resume(self) -> None:
@@ -342,6 +346,7 @@ class Engine:
         course = self._course
         course.begin()
         course.feed.begin(course.now())
+        course.gate.waits.begin(course.now())
         course.slots_changed()  # it may have been paused before it began
         recorder = Recorder(course, self.progress)
         logger.info("started job=%d accounts=%d", self._job_id, self.tally.total)

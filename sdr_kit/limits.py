@@ -35,14 +35,10 @@ from sdr_kit.law.notes import Notes
 from sdr_kit.law.pace import Pace
 from sdr_kit.law.quota import Quota
 from sdr_kit.law.ramp import Ramp, step_for
+from sdr_kit.wait_times import Bound, WaitTimes
 
 OUTAGE_ATTEMPTS = 10  # at least so many failures in a row before an outage is assumed
 CALL_SECONDS = 0.02  # what answers sooner is no provider, and says nothing of a knee
-
-# What keeps the next start back.
-Bound = Literal[
-    "limit", "cap", "pace", "hold", "knee", "ramp", "gap", "outage", "disk", "paused"
-]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +93,7 @@ class Gate:
 
     Attributes:
         free: Whether nothing but the limit and the gap keeps starts back.
-        spent: Seconds for which each bound has kept the next start back.
+        waits: For how long each bound has kept the next start back.
     """
 
     def __init__(
@@ -119,7 +115,7 @@ class Gate:
         self.closed = False
         self.question: str | None = None
         self.answered_at = -math.inf  # when the provider last said anything but 5xx
-        self.spent: dict[Bound, float] = {}
+        self.waits = WaitTimes()
         self.cap = Cap(learned.cap)
         self.pace = Pace((learned.per_minute or math.inf) / 60)
         self.knee = Knee(learned.knee, learned.harmless)
@@ -142,8 +138,6 @@ class Gate:
         self._starts: dict[int, tuple[int, float]] = {}  # the n-th in flight, and when
         self._holds_in_a_row = 0
         self._failures_in_a_row = 0
-        self._bound: Bound | None = None
-        self._bound_since: float | None = None
 
     @property
     def in_outage(self) -> bool:
@@ -199,6 +193,11 @@ class Gate:
     def kept_back(self, now: float) -> None:
         """Notes that nothing may start because results wait to be stored."""
         self._note(now, "disk")
+
+    def nobody_waits(self, now: float) -> None:
+        """Notes that no account is left whose start could be kept back."""
+        if not self.paused:
+            self._note(now, None)
 
     def start(self, now: float) -> int:
         """Takes a slot; gives the ticket that `end` wants back."""
@@ -258,7 +257,7 @@ class Gate:
                     self.notes.knee(math.floor(self.knee.limit))
             if ticket > self._round_began:
                 self._accepted(number, now, unproven=unproven)
-            self._notice_same_failure(outcome, message, about)
+            self._notice_same_failure(outcome, message, about, now=now)
         elif outcome == "rate_limited" or outcome == "transient":
             failure = _Failure(
                 ticket=ticket,
@@ -276,10 +275,15 @@ class Gate:
             self.ramp.refused(seconds)
             self._refused(failure)
 
-    def ask(self, question: str) -> None:
+    def pause(self, now: float) -> None:
+        """Starts nothing more until `resume`."""
+        self.paused = True
+        self._note(now, "paused")
+
+    def ask(self, question: str, now: float) -> None:
         """Pauses until `resume`, which is the answer."""
         self.question = question
-        self.paused = True
+        self.pause(now)
 
     def resize(self, limit: int, *, auto: bool = False) -> None:
         """Changes how many may run at once; what runs above it finishes.
@@ -303,6 +307,7 @@ class Gate:
         if self.paused:
             self.pace.interrupted()
         self.paused = False
+        self._note(now, "limit" if self.in_flight >= self.limit else None)
         if self.question is None:
             return
         self.question = None
@@ -322,7 +327,7 @@ class Gate:
             return self._last_start + self._gap, "gap"
         number = self.in_flight + 1
         if self.auto and number > self.knee.limit:
-            return math.inf, "knee"
+            return math.inf, "knee" if self.knee.found else "trial"
         if not self.cap.allows(number):
             return self._next_proof, "cap"
         return max(self._times(number, now), key=itemgetter(0))
@@ -333,16 +338,16 @@ class Gate:
         yield self.pace.opens(now), "pace"
         yield self.quota.opens(self._tickets, now), "pace"
         if self._is_tried(number) and self.ramp.full:
-            yield self._next_proof, "ramp"
+            unproven: Bound = "ramp" if self.ramp.growing else "trial"
+            yield self._next_proof, unproven
         if self.hold is not None:
             yield self.hold.until, "outage" if self.in_outage else "hold"
 
     def _note(self, now: float, bound: Bound | None) -> None:
-        """Adds up for how long each bound has kept the next start back."""
-        if self._bound is not None and self._bound_since is not None:
-            spent = self.spent.get(self._bound, 0.0)
-            self.spent[self._bound] = spent + now - self._bound_since
-        self._bound, self._bound_since = bound, now
+        """Notes what keeps starts back; a pause does only while nothing is at work."""
+        if bound == "paused" and self.in_flight:
+            bound = None
+        self.waits.note(now, bound, limit=self.limit, auto=self.auto)
 
     def _bind(self) -> None:
         """Lets the law keep starts back, which has not seen them so far."""
@@ -475,20 +480,25 @@ class Gate:
     def _ask_when_too_long(self, hold: Hold, failure: _Failure) -> None:
         now = failure.now
         if hold.until - hold.since > self._max_hold:
+            said, waited = "asks to wait", now - hold.since
+            if waited >= 1:
+                said = f"has not taken a call for {waited:.0f} s and the next try would"
+                said += " be in"
             self.ask(
-                f"The provider has not taken a call for {now - hold.since:.0f} s and "
-                f"the next try would be in {hold.until - now:.0f} s, past the "
+                f"The provider {said} {hold.until - now:.0f} s, past the "
                 f"{self._max_hold:.0f} s of MAX_HOLD_SECONDS. The last failure: "
-                f"{failure.message}"
+                f"{failure.message}",
+                now,
             )
 
     def _notice_same_failure(
-        self, outcome: AttemptOutcome, message: str, about: str
+        self, outcome: AttemptOutcome, message: str, about: str, *, now: float
     ) -> None:
         """Asks when account after account fails in the same way."""
         if outcome == "completed":
             self._alike.succeeded()
         elif self._alike.failed(message, about):
             self.ask(
-                f"{SAME_FAILURES} accounts in a row failed in the same way: {message}"
+                f"{SAME_FAILURES} accounts in a row failed in the same way: {message}",
+                now,
             )

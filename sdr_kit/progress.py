@@ -138,7 +138,7 @@ class RunSummary:
         stopped: Why the run ended early; None when it did not.
         usage: What all attempts took: tokens, searches, and their cost.
         notices: What the researcher noticed about its provider, a sentence each.
-        held_back: What has kept the run from being faster; None: nobody was answered.
+        held_back: What has kept the run from being faster; None when no call tells.
     """
 
     total: int

@@ -46,6 +46,7 @@ class Request:
         self.researcher = check_researcher(researcher)
         self.settings = settings or Settings()
         self.concurrency = self.settings.chosen_concurrency(mode, concurrency)
+        self.sequential = self.settings.is_sequential(mode)
         self.budget_usd = self.settings.chosen_budget(budget_usd)
         chosen = check_deadline(deadline_seconds)
         self.deadline_seconds = math.inf if chosen is None else chosen
@@ -144,6 +145,7 @@ class Request:
             self.researcher,
             limit=self.limit,
             auto=self.concurrency == AUTO,
+            sequential=self.sequential,
             learned=self.store.learned(provider_of(self.researcher)),
             settings=self.settings,
             store=self.store,
@@ -279,6 +281,7 @@ class Request:
             self.researcher,
             limit=self.limit,
             auto=self.concurrency == AUTO,
+            sequential=self.sequential,
             learned=self.store.learned(provider_of(self.researcher)),
             settings=self.settings,
             store=store,

@@ -250,10 +250,14 @@ class Settings(BaseSettings):
             raise ValueError(f"mode is {mode!r}; it must be 'sequential' or 'parallel'")
         if concurrency is not None:
             self.check_choice(concurrency)
-        parallel = mode == "parallel" or (
-            mode is None and self.enable_parallel_processing
+        one_by_one = self.is_sequential(mode)
+        return 1 if one_by_one else concurrency or self.processing_concurrency
+
+    def is_sequential(self, mode: str | None) -> bool:
+        """Says whether a mode means one at a time; None is the settings' way."""
+        return mode == "sequential" or (
+            mode is None and not self.enable_parallel_processing
         )
-        return (concurrency or self.processing_concurrency) if parallel else 1
 
     def check_choice(self, concurrency: Concurrency) -> Concurrency:
         """Gives a number or `"auto"` back when it may be chosen.

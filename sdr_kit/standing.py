@@ -29,10 +29,15 @@ class Standing:
         ending: Ending,
         *,
         delay_ms: float,
+        sequential: bool,
+        remembered: bool,
     ) -> None:
         self.over = False
         self._delay_ms = delay_ms
-        self._earlier = course.tally.seconds, course.tally.work_seconds
+        self._sequential = sequential
+        self._remembered = remembered
+        books = course.tally
+        self._earlier = books.seconds, books.work_seconds, books.calls, books.answered
         self._course = course
         self._writer = writer
         self._watch = watch
@@ -62,7 +67,7 @@ class Standing:
             retries=tally.retries,
             limit=course.gate.allowed,
             auto=course.gate.auto,
-            held_back=str(self.diagnosis()) if tally.answered else None,
+            held_back=self._maybe_held_back(),
             accounts_per_minute=rate,
             seconds=now,
             eta_seconds=60 * left / rate if rate and state == "running" else None,
@@ -73,23 +78,43 @@ class Standing:
         )
 
     def diagnosis(self) -> Diagnosis:
-        """Says what has kept the run from being faster so far."""
-        gate, tally = self._course.gate, self._course.tally
-        seconds, work = self._earlier
-        seconds, work = self._course.seconds - seconds, tally.work_seconds - work
+        """Says what has kept the run from being faster so far.
+
+        Earlier runs of the job do not count.
+        """
+        course, gate, tally = self._course, self._course.gate, self._course.tally
+        earlier, worked, _, answered = self._earlier
+        waits = gate.waits.until(course.began + course.seconds)
+        seconds = course.seconds - earlier - waits.spent.get("paused", 0.0)
+        per_second = 1 / seconds if seconds > 0 else 0.0
         return diagnose(
             Symptoms(
-                spent=dict(gate.spent),
-                seconds=seconds,
+                spent=waits.spent,
+                at_limit=waits.at_limit,
+                seconds=max(seconds, 0.0),
                 late_seconds=self._watch.late_seconds,
                 limit=gate.limit,
                 auto=gate.auto,
-                at_once=work / seconds if seconds else 0.0,
+                sequential=self._sequential,
+                at_once=(tally.work_seconds - worked) * per_second,
+                answered_per_minute=60 * (tally.answered - answered) * per_second,
                 latency=tally.latency,
                 delay_ms=self._delay_ms,
                 learned=gate.learned,
+                remembered=self._remembered,
+                refused=gate.hold if gate.question is not None else None,
             )
         )
+
+    def _maybe_held_back(self) -> str | None:
+        """Says what the diagnosis does; None when no call says anything."""
+        tally = self._course.tally
+        _, _, calls, answered = self._earlier
+        if tally.calls == calls:
+            return None
+        found = self.diagnosis()
+        unanswered = tally.answered == answered
+        return None if unanswered and found.cause == "nothing" else found.sentence
 
     def _state(self) -> tuple[State, str | None]:
         course = self._course

@@ -39,7 +39,8 @@ class Tally:
         history: The run over time.
         usage: What the committed attempts took, failed ones too.
         work_seconds: Σ seconds of the attempts.
-        answered: Calls that were answered, in this process.
+        calls: Calls that have ended, in this process.
+        answered: Those that were answered.
         answered_seconds: Σ seconds of those.
     """
 
@@ -60,7 +61,7 @@ class Tally:
         self.seconds = 0.0
         self.history = History()
         self.retries = 0
-        self.answered, self.answered_seconds = 0, 0.0
+        self.calls, self.answered, self.answered_seconds = 0, 0, 0.0
         self.rate = Rate()
         self.slots = SlotMeter(now=0.0, slots=slots)
         self.usage = Usage()
@@ -132,6 +133,7 @@ class Tally:
 
     def attempted(self, attempt: Attempt) -> None:
         """Counts a call of the researcher."""
+        self.calls += 1
         if attempt.outcome == "completed":
             self.answered += 1
             self.answered_seconds += attempt.seconds

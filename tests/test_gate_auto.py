@@ -167,4 +167,4 @@ def test_it_adds_up_what_kept_starts_back() -> None:
     tickets = start(it, 0.0)
     it.end(tickets[0], "completed", now=5.0, seconds=5.0)
     start(it, 5.0)
-    assert it.spent == {"limit": 5.0}
+    assert it.waits.spent == {"limit": 5.0}
