@@ -22,6 +22,7 @@ from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.limits import Hold
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.stored_job import Beginning
+from sdr_kit.workbench import markup
 from tests.accounts import made_up
 from tests.simulation.hidden import Bucket, Cap, Limit, TokenBucket, Window
 from tests.simulation.machine import Constant
@@ -474,6 +475,14 @@ async def test_a_run_that_says_nothing_of_the_provider_has_no_receipt() -> None:
     assert run.summary.held_back is None
 
 
+async def test_the_panel_does_not_show_it_as_a_warning() -> None:
+    watched = Watched(20, takes_two_seconds, limit=5)
+    await watched.run()
+    said = markup.notice(watched.engine.progress())
+    assert f'<p class="receipt" role="status">{CHOSEN}' in said
+    assert 'class="note"' not in said
+
+
 async def test_an_earlier_run_of_the_job_does_not_count() -> None:
     """The first is worked on five at a time; in the second nothing has to wait."""
     watched = Watched(100, takes_two_seconds, limit=5)
@@ -596,7 +605,7 @@ def found(case: Case, seed: int) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_cause_that_is_named_is_the_true_one(seed: int) -> None:
     named = [found(case, seed) for case in CASES]
     wrong = [

@@ -277,7 +277,8 @@ def notice(
     """Says what is to be known about the run; else nothing.
 
     Args:
-        now: The run: why it is held, paused by itself, or ended early.
+        now: The run: why it is held, paused by itself, or ended early, and what has
+            held it back; that is no warning and does not look like one.
         outlook: What the rest will take, when it asks whether to go on.
         noticed: What the researcher noticed about its provider.
     """
@@ -296,7 +297,7 @@ def notice(
         )
     if now is not None and now.held_back and now.state in ("finished", "stopped"):
         said = html.escape(now.held_back)
-        lines.append(f'<p class="note" role="status">{said}</p>')
+        lines.append(f'<p class="receipt" role="status">{said}</p>')
     if now is not None and now.blocked_seconds > BLOCKED_SECONDS:
         lines.append(
             '<p class="note" role="status">Everything in the run had to wait for '
