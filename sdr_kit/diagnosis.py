@@ -208,19 +208,15 @@ def _rate_limit(run: Symptoms) -> str:
             f"{wait}, longer than MAX_HOLD_SECONDS."
         )
     rate, answered = run.learned.per_minute, run.answered_per_minute
-    if rate is None or not answered or answered > OUTRUN * rate:
-        more = ""
+    if rate is None or answered > OUTRUN * rate:
+        said = f": it asked to wait {duration(_waited(run))} in all"
         if answered:
-            more = f" About {answered:,.0f} requests a minute were answered; "
-            more += _enough(answered, run.latency)
-        return (
-            "Held back by the provider's rate limit: it asked to wait "
-            f"{duration(_waited(run))} in all.{more}"
-        )
-    return (
-        f"Held back by the provider's rate limit, about {rate:,.0f} requests a minute; "
-        f"{_enough(max(rate, answered), run.latency)}"
-    )
+            said += f". About {answered:,.0f} requests a minute were answered"
+    else:
+        said = f", about {rate:,.0f} requests a minute"
+    if answered:
+        said += f"; {_enough(max(rate or 0.0, answered), run.latency)}"
+    return f"Held back by the provider's rate limit{said}."
 
 
 def _waited(run: Symptoms) -> float:
@@ -231,7 +227,7 @@ def _waited(run: Symptoms) -> float:
 def _enough(per_minute: float, latency: float) -> str:
     """Says how many at a time make so many calls a minute (Little's law)."""
     enough = max(1, math.ceil(per_minute / 60 * latency - 1e-9))
-    return f"{enough:,} at a time {'is' if enough == 1 else 'are'} enough."
+    return f"{enough:,} at a time {'is' if enough == 1 else 'are'} enough"
 
 
 def _part(seconds: float, run: Symptoms) -> str:

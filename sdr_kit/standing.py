@@ -37,7 +37,7 @@ class Standing:
         self._sequential = sequential
         self._remembered = remembered
         books = course.tally
-        self._earlier = books.seconds, books.work_seconds, books.calls, books.answered
+        self._earlier = books.seconds, books.work_seconds, books.answered
         self._course = course
         self._writer = writer
         self._watch = watch
@@ -83,7 +83,7 @@ class Standing:
         Earlier runs of the job do not count.
         """
         course, gate, tally = self._course, self._course.gate, self._course.tally
-        earlier, worked, _, answered = self._earlier
+        earlier, worked, answered = self._earlier
         waits = gate.waits.until(course.began + course.seconds)
         seconds = course.seconds - earlier - waits.spent.get("paused", 0.0)
         per_second = 1 / seconds if seconds > 0 else 0.0
@@ -108,13 +108,9 @@ class Standing:
 
     def _maybe_held_back(self) -> str | None:
         """Says what the diagnosis does; None when no call says anything."""
-        tally = self._course.tally
-        _, _, calls, answered = self._earlier
-        if tally.calls == calls:
-            return None
-        found = self.diagnosis()
-        unanswered = tally.answered == answered
-        return None if unanswered and found.cause == "nothing" else found.sentence
+        found, answered = self.diagnosis(), self._course.tally.answered
+        silent = found.cause == "nothing" and answered == self._earlier[-1]
+        return None if silent else found.sentence
 
     def _state(self) -> tuple[State, str | None]:
         course = self._course

@@ -39,8 +39,7 @@ class Tally:
         history: The run over time.
         usage: What the committed attempts took, failed ones too.
         work_seconds: Σ seconds of the attempts.
-        calls: Calls that have ended, in this process.
-        answered: Those that were answered.
+        answered: Calls that were answered, in this process.
         answered_seconds: Σ seconds of those.
     """
 
@@ -61,7 +60,7 @@ class Tally:
         self.seconds = 0.0
         self.history = History()
         self.retries = 0
-        self.calls, self.answered, self.answered_seconds = 0, 0, 0.0
+        self.answered, self.answered_seconds = 0, 0.0
         self.rate = Rate()
         self.slots = SlotMeter(now=0.0, slots=slots)
         self.usage = Usage()
@@ -133,7 +132,6 @@ class Tally:
 
     def attempted(self, attempt: Attempt) -> None:
         """Counts a call of the researcher."""
-        self.calls += 1
         if attempt.outcome == "completed":
             self.answered += 1
             self.answered_seconds += attempt.seconds

@@ -215,6 +215,17 @@ TOLD: list[tuple[Symptoms, Cause, float, str]] = [
         f"{RATE}: it asked to wait 1 min in all. About 4,509 requests a minute were "
         "answered; 8 at a time are enough.",
     ),
+    (  # known from an earlier run
+        symptoms(
+            spent={"pace": 50.0},
+            learned=Learned(per_minute=118),
+            answered_per_minute=0,
+            latency=math.inf,
+        ),
+        "rate_limit",
+        0.5,
+        f"{RATE}, about 118 requests a minute.",
+    ),
     (
         symptoms(spent={"hold": 50.0}, answered_per_minute=0, latency=math.inf),
         "rate_limit",
@@ -334,6 +345,29 @@ async def takes_two_seconds(_account: Account) -> dict[str, bool]:
     return {"ok": True}
 
 
+class Unnamed:
+    """Answers in two seconds, and cannot be told from others of its kind."""
+
+    fingerprint = None
+
+    async def __call__(self, account: Account) -> dict[str, bool]:
+        return await takes_two_seconds(account)
+
+
+def engine_of(number: int, **more: Any) -> Engine:
+    store = MemoryStore()
+    usual: dict[str, Any] = {"limit": 5}
+    return Engine(
+        tuple(made_up(number)),
+        takes_two_seconds,
+        settings=Settings(),
+        store=store,
+        job_id=store.create_job((), Beginning(researcher="x", concurrency=5)),
+        attended=True,
+        **{**usual, **more},
+    )
+
+
 async def test_a_pause_is_no_part_of_what_held_the_run_back() -> None:
     """Of two that run alike, one is paused for ten minutes."""
     paused, other = (Watched(100, takes_two_seconds, limit=5) for _ in range(2))
@@ -361,18 +395,7 @@ async def test_while_it_is_paused_it_says_what_held_the_run_back_before() -> Non
 
 async def test_the_time_at_a_question_does_not_count() -> None:
     """The sample is done, nobody answers, and the deadline runs out."""
-    store = MemoryStore()
-    engine = Engine(
-        tuple(made_up(100)),
-        takes_two_seconds,
-        limit=5,
-        settings=Settings(),
-        store=store,
-        job_id=store.create_job((), Beginning(researcher="x", concurrency=5)),
-        attended=True,
-        sample=20,
-        deadline_seconds=600,
-    )
+    engine = engine_of(100, sample=20, deadline_seconds=600)
     await engine.run()
     assert engine.progress().state == "stopped"
     found = engine.diagnosis()
@@ -409,6 +432,23 @@ async def test_a_list_that_is_no_longer_than_the_limit_is_not_held_back_by_it() 
         assert watched.engine.diagnosis().cause == cause
 
 
+async def test_what_is_known_does_not_hold_back_a_list_that_is_no_longer() -> None:
+    for number, cause in ((3, "nothing"), (6, "latency")):
+        engine = engine_of(number, auto=True, learned=Learned(knee=3))
+        await engine.run()
+        assert engine.diagnosis().cause == cause
+
+
+async def test_a_pause_from_before_the_run_counts_from_its_start() -> None:
+    engine = engine_of(50)
+    await asyncio.sleep(1_000)  # the clock of a loop does not begin at 0
+    engine.pause()
+    asyncio.get_running_loop().call_later(10, engine.resume)
+    await engine.run()
+    assert engine.diagnosis().cause == "concurrency"
+    assert engine.diagnosis().share == pytest.approx(0.9, abs=0.01)
+
+
 async def test_in_sequential_mode_the_mode_is_named() -> None:
     run = await sdr_kit.process(
         made_up(20),
@@ -435,6 +475,15 @@ async def test_what_auto_loses_while_it_finds_out_is_told_as_that() -> None:
         assert run.diagnosis is not None
         assert run.diagnosis.cause == "auto"
         assert run.summary.held_back == str(run.diagnosis)
+        assert "The next run begins with" in str(run.diagnosis)
+
+
+async def test_what_is_not_kept_is_not_promised_to_the_next_run() -> None:
+    run = await sdr_kit.process(
+        made_up(60), Unnamed(), concurrency="auto", store="memory"
+    )
+    assert str(run.diagnosis).startswith("Held back by auto, which was still")
+    assert "next run" not in str(run.diagnosis)
 
 
 async def test_a_provider_that_asks_for_too_long_a_wait_is_named() -> None:
@@ -469,10 +518,19 @@ async def test_a_run_that_was_never_answered_says_why() -> None:
 
 async def test_a_run_that_says_nothing_of_the_provider_has_no_receipt() -> None:
     async def has_no_key(_account: Account) -> None:
+        await asyncio.sleep(0.1)
         raise StopRun("The key is wrong")
 
-    run = await sdr_kit.process(made_up(50), has_no_key, store="memory")
-    assert run.summary.held_back is None
+    watched = Watched(50, takes_two_seconds, limit=5)
+    assert watched.engine.progress().held_back is None
+    await watched.run((3, watched.engine.cancel))
+    assert watched.engine.progress().held_back is not None
+    watched.researcher = has_no_key
+    watched.reopen(range(5, 50), completed=5, limit=5)
+    await watched.run()
+    assert watched.engine.progress().state == "stopped"
+    assert watched.engine.progress().held_back is None
+    assert "no account was completed" in str(watched.engine.diagnosis())
 
 
 async def test_the_panel_does_not_show_it_as_a_warning() -> None:
