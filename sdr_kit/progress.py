@@ -67,7 +67,8 @@ class Progress:
         auto: Whether the best number is looked for.
         held_back: What has kept the run from being faster so far, a sentence; None
             before that can be said.
-        accounts_per_minute: Rate over the last window (3 to 120 s).
+        accounts_per_minute: Rate over the last window (3 to 120 s); a pause in it
+            counts.
         seconds: Since the start of the run.
         eta_seconds: Until the end at this rate; None when that cannot be said.
         blocked_seconds: The longest time for which the run's event loop was held up
@@ -128,8 +129,9 @@ class RunSummary:
         pending: Accounts left undone because the run was stopped or cancelled.
         reused: Accounts answered from stored results; completed ones.
         saved_usd: What those cost when they were researched, where it is known.
-        seconds: From the start to the last account, by the clock.
-        accounts_per_minute: Finished accounts ÷ minutes.
+        seconds: From the start to the last account, by the clock, with all pauses.
+        accounts_per_minute: Finished accounts ÷ minutes of that. A paused run has a
+            lower one; what its diagnosis says leaves pauses out.
         speedup: Σ seconds of the attempts ÷ seconds elapsed: how many accounts were
             worked on at once, on average.
         efficiency: speedup ÷ the mean number of slots allowed, 0 to 1.
