@@ -344,9 +344,15 @@ class Gate:
             yield self.hold.until, "outage" if self.in_outage else "hold"
 
     def _note(self, now: float, bound: Bound | None) -> None:
-        """Notes what keeps starts back; a pause does only while nothing is at work."""
-        if bound == "paused" and self.in_flight:
-            bound = None
+        """Notes what keeps starts back.
+
+        A pause does only while nothing is at work; in an outage it is that, also while
+        a probe is out.
+        """
+        if bound == "paused":
+            bound = None if self.in_flight else "paused"
+        elif bound is not None and bound != "disk" and self.in_outage:
+            bound = "outage"
         self.waits.note(now, bound, limit=self.limit, auto=self.auto)
 
     def _bind(self) -> None:

@@ -101,6 +101,22 @@ def test_the_knee_counts_as_a_trial_until_there_is_one() -> None:
         assert it.waits.until(now + 2.0).spent == {bound: 2.0}
 
 
+def test_a_probe_of_an_outage_that_takes_long_counts_as_outage() -> None:
+    for limit, learned in (
+        (5, NOTHING_LEARNED),
+        (5, Learned(cap=1)),
+        (1, NOTHING_LEARNED),
+    ):
+        it = gate(limit, learned=learned)
+        for _ in range(10):
+            it.end(it.start(0.0), "transient", now=0.0)
+        now = it.wait(0.0)
+        it.wait(now)
+        it.start(now)
+        it.wait(now)
+        assert it.waits.until(now + 60.0).spent == {"outage": now + 60.0}
+
+
 def test_the_first_steps_of_auto_count_as_a_trial() -> None:
     it = gate(50, auto=True)
     while it.wait(0.0) == 0:
