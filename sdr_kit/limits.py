@@ -327,7 +327,7 @@ class Gate:
             return self._last_start + self._gap, "gap"
         number = self.in_flight + 1
         if self.auto and number > self.knee.limit:
-            return math.inf, "knee" if self.knee.found else "trial"
+            return math.inf, "trial" if self.knee.at is None else "knee"
         if not self.cap.allows(number):
             return self._next_proof, "cap"
         return max(self._times(number, now), key=itemgetter(0))
