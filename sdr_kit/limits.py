@@ -38,6 +38,7 @@ from sdr_kit.law.ramp import Ramp, step_for
 from sdr_kit.wait_times import Bound, WaitTimes
 
 OUTAGE_ATTEMPTS = 10  # at least so many failures in a row before an outage is assumed
+LATEST = 0.1  # the weight of the latest answer in the mean time of one
 CALL_SECONDS = 0.02  # what answers sooner is no provider, and says nothing of a knee
 
 
@@ -129,6 +130,7 @@ class Gate:
         self._backoff = backoff
         self._max_hold = max_hold
         self._last_start = -math.inf
+        self._latency = 0.0  # of an answer, about
         # While nothing has been learned there is nothing but the limit and the gap.
         self.free = not auto and not learned.refuses
         # A round begins with each hold and each fall of the cap. Only what was started
@@ -251,6 +253,8 @@ class Gate:
             self.answered_at = now
             self._failures_in_a_row = 0
             self.cap.succeeded()
+            weight = LATEST if self._latency else 1.0
+            self._latency += weight * (seconds - self._latency)
             if seconds > CALL_SECONDS and outcome == "completed":
                 self.knee.answered(number, seconds)
                 if self.auto and self.knee.confirmed:
@@ -335,6 +339,10 @@ class Gate:
     def _times(self, number: int, now: float) -> Iterator[tuple[float, Bound]]:
         """Gives each time before which the n-th may not start, and what sets it."""
         yield self._last_start + self._gap, "gap"
+        if number > self.cap.ceiling:
+            # A probe goes half way between two starts, or what counts starts in time
+            # refuses it for the start before.
+            yield self._last_start + self._latency / (2 * number), "cap"
         yield self.pace.opens(now), "pace"
         yield self.quota.opens(self._tickets, now), "pace"
         if self._is_tried(number) and self.ramp.full:
@@ -404,7 +412,8 @@ class Gate:
         late = failure.ticket <= self._round_began
         self.pace.refused(late=late)
         self.quota.refused(failure.ticket)
-        capped = failure.retry_after is None or self._judge.is_cap(
+        silent = failure.retry_after is None and not self._judge.rated
+        capped = silent or self._judge.is_cap(
             failure.number,
             proven=self.cap.proven,
             sent=failure.ticket - self._round_began,
@@ -413,19 +422,20 @@ class Gate:
         if late:
             self._lengthen(failure, capped=capped)
             return
+        if failure.number == 1:  # nobody else was in flight: no cap is that low
+            self._judge.rated, capped = True, False
+            self.cap.forget()
         found = self.cap.refused(failure.number) if capped else None
         if found is not None:
             self.notes.cap(int(self.cap.ceiling))
-        if not capped or failure.number == 1:
+        if not capped:
             if failure.ticket != self._round_began + 1:  # others have been taken since
                 self._holds_in_a_row = 0
             hold = self._begin_hold("rate_limit", failure)
             self.pace.enacted = True
             self.pace.marked(failure.started, hold.until - failure.started)
             self.notes.pace(self.learned.per_minute)
-        elif found == "once":  # which may be chance; the burst that met it counts once
-            self._round_began = self._tickets
-        elif found == "again":
+        elif found != "above":
             self._fell(failure.started)
 
     def _never_at_work(self, refused: int) -> None:
@@ -445,12 +455,17 @@ class Gate:
 
     def _fell(self, started: float) -> None:
         """Notes that what had been taken is refused, without a word about when."""
-        self._begin_round()
+        chance = self.cap.falls == 1
+        if chance:  # the burst that met it counts once
+            self._round_began = self._tickets
+        else:
+            self._begin_round()
         if self.cap.falls > 2:
             return
-        self.pace.enacted = self.pace.enacted and self.pace.known
-        self.pace.marked(started, 0.0)
-        if self._judge.is_rate(self.cap.answers):
+        if not chance:
+            self.pace.enacted = self.pace.enacted and self.pace.known
+            self.pace.marked(started, 0.0)
+        if self._judge.noticed_fall(self.cap.answers):
             self.pace.enacted = True
             self.cap.forget()
 

@@ -168,3 +168,33 @@ def test_it_adds_up_what_kept_starts_back() -> None:
     it.end(tickets[0], "completed", now=5.0, seconds=5.0)
     start(it, 5.0)
     assert it.waits.spent == {"limit": 5.0}
+
+
+def test_who_is_refused_while_alone_has_met_no_cap() -> None:
+    it = gate()
+    refuse(it, [it.start(0.0)], 0.1)
+    assert it.hold is not None
+    assert it.learned.cap is None
+    end = it.hold.until
+    tickets = start(it, end)
+    refuse(it, tickets, end + 0.1)  # and is known from now on
+    assert it.hold.until > end + 0.1
+
+
+def test_a_probe_goes_half_way_between_two_starts() -> None:
+    """What counts starts in time would refuse it for the start just before."""
+    it = gate(learned=Learned(cap=1))
+    it.end(it.start(0.0), "completed", now=8.0, seconds=8.0)
+    it.start(8.0)
+    assert it.wait(8.0) == 8.0 / 4
+
+
+def test_a_pace_is_kept_for_the_next_run_when_a_third_mark_agrees() -> None:
+    it, now = gate(), 0.0
+    for mark in range(4):
+        for _ in range(20):
+            now += it.wait(now)
+            it.end(it.start(now), "completed", now=now, seconds=0.0)
+        now = max(now, 20.0 * (mark + 1))
+        assert bool(it.lessons.get("per_minute")) == (mark > 2)
+        refuse(it, [it.start(now)], now, retry_after=2.0)

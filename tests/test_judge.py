@@ -81,10 +81,10 @@ def test_the_rest_of_a_burst_is_no_mark_of_its_own() -> None:
 
 def test_falls_of_the_cap_one_soon_after_another_are_a_rate() -> None:
     it = Judge()
-    falls = [it.is_rate(answers) for answers in (100, 130, 190)]
+    falls = [it.noticed_fall(answers) for answers in (100, 130, 160, 220)]
     assert falls == [False] * (RATE_FALLS - 1) + [True]
 
 
 def test_falls_far_apart_are_none() -> None:
     it = Judge()
-    assert not any(it.is_rate((RATE_ANSWERS + 1) * n) for n in range(1, 20))
+    assert not any(it.noticed_fall((RATE_ANSWERS + 1) * n) for n in range(1, 20))

@@ -60,6 +60,16 @@ def test_in_noise_alone_the_limit_does_not_stay_low(seed: int) -> None:
     assert it.limit > 50
 
 
+def test_a_few_quick_ones_at_the_beginning_are_no_knee() -> None:
+    """At five at once all but the first four begin as the fifth."""
+    it = Knee()
+    for number in (1, 2, 3, 4):
+        it.answered(number, 1.0)
+    for _ in range(100):
+        it.answered(5, 4.0)
+    assert it.at is None
+
+
 def test_there_is_no_knee_before_enough_answers() -> None:
     """However clear they are: of the first few some are alike by chance."""
     it = Knee()

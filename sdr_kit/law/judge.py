@@ -18,14 +18,20 @@ CAP_MARKS = 3  # refusals in a row above all that was taken: a cap that asks to 
 # cap that asks to wait for longer than answers take. A quota refuses the next one too,
 # whatever is in flight; then it is known. Of a few at once nothing can be said.
 FULL_MARKS, FULL_LEAST, FULL_SHARE = 2, 5, 0.75
-# So many falls of the cap, each within so many answers of the one before: a rate.
-RATE_FALLS, RATE_ANSWERS = 3, 60
+# So many falls of the cap (what was taken is refused, and then less than that), each
+# within so many answers of the one before: a rate.
+RATE_FALLS, RATE_ANSWERS = 4, 60
 
 
 class Judge:
-    """Remembers the latest refusals."""
+    """Remembers the latest refusals.
+
+    Attributes:
+        rated: Whether one that says nothing was found to count calls in time.
+    """
 
     def __init__(self) -> None:
+        self.rated = False
         # Marks in a row above all that was taken, and the lowest number refused there.
         self._above, self._lowest = 0, math.inf
         self._full, self._full_at = 0, 0  # the same of calls that went all at once
@@ -61,9 +67,10 @@ class Judge:
         self._above, self._lowest = 0, math.inf
         self._full, self._full_at = 0, 0
 
-    def is_rate(self, answers: int) -> bool:
+    def noticed_fall(self, answers: int) -> bool:
         """Notes that the cap fell after so many answers; says whether it is none."""
         if answers > self._answers + RATE_ANSWERS:
             self._falls = 0
         self._falls, self._answers = self._falls + 1, answers
+        self.rated = self.rated or self._falls >= RATE_FALLS
         return self._falls >= RATE_FALLS

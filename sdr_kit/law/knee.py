@@ -13,6 +13,7 @@ what is won by knowing sooner.
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 # While nothing is known. A lower one costs where there is no knee, a higher one where
 # there is one, both in the first round of answers; here the two are about even.
@@ -29,6 +30,7 @@ LEAST, LEAST_FOUND = 8, 20
 # A knee is believed where answers have begun so far beyond it: while something else
 # keeps the number low, chance alone may look like one just above.
 BEYOND = 1.2
+LEAST_BELOW = 4  # answers that have begun below it: fewer are alike by chance
 
 
 class Knee:
@@ -52,6 +54,7 @@ class Knee:
         self._alpha, self._gamma = 0.0, 0.0
         self._seen = 0.0
         self._reached = 0  # the highest n of an answer
+        self._begun: Counter[int] = Counter()  # answers by their n
 
     def answered(self, number: int, seconds: float) -> None:
         """Notes how long an answer took that began as the n-th in flight."""
@@ -62,6 +65,7 @@ class Knee:
         self._sums = tuple(fade * a + b for a, b in zip(self._sums, new, strict=True))
         self._seen = fade * self._seen + 1
         self._reached = max(self._reached, number)
+        self._begun[number] += 1
         if self._seen >= LEAST:
             self._decide()
 
@@ -100,7 +104,10 @@ class Knee:
         if self._seen < LEAST_FOUND or not significant:
             return None
         limit = MARGIN * math.sqrt(alpha / (gamma - LENIENCE * error))
-        return max(1.0, limit) if limit * BEYOND <= self._reached else None
+        if limit * BEYOND > self._reached:
+            return None
+        below = sum(self._begun[number] for number in range(1, math.floor(limit) + 1))
+        return max(1.0, limit) if below >= LEAST_BELOW else None
 
     def _fit(self) -> tuple[float, float, float]:
         """Gives alpha, gamma and its standard error, by weighted least squares."""

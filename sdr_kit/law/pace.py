@@ -178,6 +178,9 @@ class Pace:
                 return
             calls, time = 0.0, 0.0
         self._doubted = False
+        # Two marks may be chance, and the pace that of those who asked; a third that
+        # comes where it was expected is none.
+        agreed = calls > 0
         calls, time = FADING * calls + taken, FADING * time + seconds
         fresh = (calls + 1) / time
         if not self._deep and lesson.speed < math.inf:
@@ -186,7 +189,7 @@ class Pace:
             fresh = max(fresh, 1 / self._longest)
         if not self._idle or fresh > self.per_second:
             self._base, self.per_second = (calls, time), fresh
-            self.confirmed = True
+            self.confirmed = agreed or self.confirmed
 
     def _empty(self, lesson: _Lesson) -> None:
         """Takes the bucket for empty at the mark."""
