@@ -13,8 +13,9 @@ import pandas as pd
 
 from sdr_kit.account import Attempt, Outcome
 from sdr_kit.comparison import Comparison, Counts, comparison_row
+from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.legs import legs_by_position
-from sdr_kit.observed_rate import maybe_starts_per_minute
+from sdr_kit.observed_limits import ObservedLimits, observed_limits
 from sdr_kit.schedules import scheduled_seconds
 from sdr_kit.words import counted
 
@@ -26,13 +27,14 @@ def replayed(
     concurrency: Sequence[int],
     gap: float,
     pause: float,
+    learned: Learned = NOTHING_LEARNED,
 ) -> Comparison:
     """Gives what the accounts of a run would have taken at several concurrencies.
 
     Accounts that were reused or have no result are left out, as nobody was asked about
     them. So are calls that were refused or cancelled: they say how the run went and not
-    how long an account takes. Where the provider's answers or refusals say how many
-    calls a minute it takes, no replay starts more than that.
+    how long an account takes. Where it is known how many calls a minute the provider
+    takes, or how many at once do any good, no replay starts more than that.
 
     Args:
         outcomes: How the accounts ended.
@@ -40,6 +42,7 @@ def replayed(
         concurrency: How many at once, each 1 or more; 1 is always among them.
         gap: The smallest time between two starts, in seconds.
         pause: Seconds between two of the original's batches.
+        learned: What runs have found out about the provider's limits.
 
     Raises:
         ValueError: No account was researched, or a concurrency is below 1.
@@ -53,8 +56,8 @@ def replayed(
     if levels[0] < 1:
         raise ValueError(f"concurrency is {levels[0]}; each must be 1 or more")
     calls = [legs[each.position] for each in asked]
-    pace = maybe_starts_per_minute(made)
-    gap = max(gap, 60 / pace if pace else 0.0)
+    limits = observed_limits(made, learned)
+    gap = max(gap, 60 / limits.per_minute if limits.per_minute else 0.0)
     works = [sum(seconds for _, seconds in each) for each in calls]
     failed = sum(each.status == "failed" for each in asked)
     counts = Counts(
@@ -63,7 +66,10 @@ def replayed(
         retries=sum(len(each) - 1 for each in calls),
     )
     times = {
-        level: scheduled_seconds(calls, concurrency=level, gap=gap) for level in levels
+        level: scheduled_seconds(
+            calls, concurrency=int(min(level, limits.at_once)), gap=gap
+        )
+        for level in levels
     }
     rows = [
         comparison_row(
@@ -79,11 +85,11 @@ def replayed(
     ]
     refused = sum(each.outcome == "rate_limited" for each in made)
     return Comparison(
-        frame=pd.DataFrame(rows), simulated=True, notes=_notes(counts, refused, pace)
+        frame=pd.DataFrame(rows), simulated=True, notes=_notes(counts, refused, limits)
     )
 
 
-def _notes(counts: Counts, refused: int, pace: float | None) -> tuple[str, ...]:
+def _notes(counts: Counts, refused: int, limits: ObservedLimits) -> tuple[str, ...]:
     accounts = counted(counts.completed + counts.failed, "account")
     notes = [
         f"Simulated from the calls recorded for {accounts}, each as long as it was; "
@@ -91,6 +97,4 @@ def _notes(counts: Counts, refused: int, pace: float | None) -> tuple[str, ...]:
     ]
     if refused:
         notes.append(f"{counted(refused, 'refused call')} left out.")
-    if pace is not None:
-        notes.append(f"The provider takes about {pace:,.0f} calls a minute at most.")
-    return tuple(notes)
+    return (*notes, *limits.sentences)

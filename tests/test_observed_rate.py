@@ -78,3 +78,40 @@ def test_refusals_show_the_pace_at_which_calls_are_taken() -> None:
     attempts += [made(2 * each + 0.5, "rate_limited") for each in range(4)]
     assert maybe_starts_per_minute(attempts) == 30
     assert maybe_starts_per_minute([made(0), made(1, "rate_limited")]) is None
+
+
+def one_by_one(*refused: int, number: int = 60) -> list[Attempt]:
+    """A run with one slot that is never idle, and calls refused here and there."""
+    return [
+        made(each, "rate_limited" if each in refused else "completed")
+        for each in range(number)
+    ]
+
+
+@pytest.mark.parametrize("refused", [(20,), (10, 40), (10, 25, 40, 55)])
+def test_refusals_of_a_run_whose_slots_were_at_work_show_no_pace(
+    refused: tuple[int, ...],
+) -> None:
+    assert maybe_starts_per_minute(one_by_one(*refused)) is None
+
+
+def test_one_burst_of_refusals_or_two_are_no_rate() -> None:
+    idle = [made(2 * each) for each in range(10)]
+    for marks in (1, 2):
+        refused = [made(6 * each + 0.5, "rate_limited") for each in range(marks)]
+        assert maybe_starts_per_minute(idle + refused) is None
+
+
+def test_refusals_after_few_calls_and_after_many_are_no_rate() -> None:
+    idle = [made(2 * each) for each in range(20)]
+    refused = [made(at + 0.5, "rate_limited") for at in (0, 2, 30)]
+    assert maybe_starts_per_minute(idle + refused) == pytest.approx(30)
+    idle = [each for each in idle if not 3 < each.started < 29]
+    assert maybe_starts_per_minute(idle + refused) is None
+
+
+def test_what_was_learned_is_believed_unless_it_is_the_runs_own_pace() -> None:
+    assert maybe_starts_per_minute(one_by_one(), learned=600) == 600
+    assert maybe_starts_per_minute(one_by_one(9, 30), learned=62) is None
+    idle = [made(2 * each) for each in range(10)] + [made(5.5, "rate_limited")]
+    assert maybe_starts_per_minute(idle, learned=31) == 31
