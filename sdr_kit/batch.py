@@ -23,11 +23,12 @@ from sdr_kit.accounts import Accounts
 from sdr_kit.diagnosis import Diagnosis
 from sdr_kit.engine import Engine
 from sdr_kit.estimate import Estimate
+from sdr_kit.fingerprint import provider_of
 from sdr_kit.job_results import Asked, JobResults
 from sdr_kit.progress import Progress, RunSummary, Sample
 from sdr_kit.request import Request
 from sdr_kit.results import attempts_frame, results_frame
-from sdr_kit.settings import AUTO, Concurrency, Settings
+from sdr_kit.settings import Concurrency, Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.threads import Threads
 from sdr_kit.worker import Researcher, name_of, notices_of, time_scale_of
@@ -198,6 +199,7 @@ def _asked(request: Request) -> Asked:
         synthetic=request.synthetic,
         briefs=tuple(each.name for each in briefs),
         time_scale=time_scale_of(request.researcher),
+        provider=provider_of(request.researcher),
     )
 
 
@@ -316,9 +318,7 @@ class Job(JobResults):
 
         None before the first was answered.
         """
-        chosen = self.concurrency  # at once; a snapshot shows it a moment later
-        at_once = self.progress.limit if chosen == AUTO else chosen
-        return self._estimated(at_once, self._request.settings)
+        return self._estimated(self.concurrency, self._request.settings)
 
     @property
     def notices(self) -> tuple[str, ...]:

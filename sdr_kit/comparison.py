@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ from sdr_kit.schedules import batched_seconds, ideal_seconds
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+T = TypeVar("T")
 
 CONCURRENCIES = (1, 3, 5, 8, 10)
 MEASURED_TO = 1.005  # an efficiency above it is written as more than 100 %
@@ -147,18 +149,21 @@ def comparison_row(
     }
 
 
-def several(concurrency: Iterable[int]) -> list[int]:
+def several(concurrency: Iterable[T]) -> list[T]:
     """Gives several concurrencies as plain numbers.
 
     Raises:
         TypeError: It is a single one.
     """
-    if isinstance(concurrency, Integral):
+    if isinstance(concurrency, Integral | str):
         raise TypeError(
-            f"concurrency is {concurrency}; give several, for instance (1, 5, 10)"
+            f"concurrency is {concurrency!r}; give several, for instance (1, 5, 10)"
         )
     levels: Iterable[Any] = concurrency
-    return [each.item() if isinstance(each, np.integer) else each for each in levels]
+    plain: list[Any] = [
+        each.item() if isinstance(each, np.integer) else each for each in levels
+    ]
+    return plain
 
 
 def ratio(one: float, other: float) -> float:

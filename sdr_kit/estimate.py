@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from sdr_kit.account import Outcome
-from sdr_kit.outlook import Draws, Known, Outlook, Range
+from sdr_kit.outlook import Known, Outlook, Range
+from sdr_kit.settings import AUTO, Concurrency
 from sdr_kit.words import between, counted, dollars_between, duration
+
+T = TypeVar("T")
 
 SAMPLE = 10  # accounts that are researched first when nothing is known
 KNOWN = 1_000  # accounts that an estimate is drawn from, at most
@@ -25,7 +29,7 @@ class Estimate:
 
     Attributes:
         accounts: How many.
-        concurrency: How many at once.
+        concurrency: How many at once, or `"auto"`.
         sample: From how many accounts it is drawn.
         seconds: By the clock, retries included.
         cost_usd: US dollars; None when nobody says what it costs.
@@ -33,7 +37,7 @@ class Estimate:
     """
 
     accounts: int
-    concurrency: int
+    concurrency: Concurrency
     sample: int
     seconds: Range
     cost_usd: Range | None
@@ -41,14 +45,14 @@ class Estimate:
 
     @classmethod
     def of(
-        cls, outlook: Outlook, seconds: Draws, *, concurrency: int, sample: int
+        cls, outlook: Outlook, seconds: Range, *, concurrency: Concurrency, sample: int
     ) -> Estimate:
         """Gives what was drawn, as ranges."""
         return cls(
             accounts=outlook.accounts,
             concurrency=concurrency,
             sample=sample,
-            seconds=Range.of(seconds),
+            seconds=seconds,
             cost_usd=None if outlook.costs is None else Range.of(outlook.costs),
             failing=outlook.failing,
         )
@@ -68,7 +72,9 @@ class Estimate:
         if self.failing.high >= 1:
             parts.append(f"{failing} failing")
         accounts = counted(self.accounts, "account")
-        return f"{accounts} at {self.concurrency}: {', '.join(parts)}"
+        auto = self.concurrency == AUTO
+        at_once = "in auto" if auto else f"at {self.concurrency}"
+        return f"{accounts} {at_once}: {', '.join(parts)}"
 
 
 def maybe_estimate(
@@ -86,26 +92,24 @@ def maybe_estimate(
     if not sample:
         return None
     outlook = Outlook(sample, accounts=accounts)
-    seconds = outlook.seconds(concurrency)
+    seconds = Range.of(outlook.seconds(concurrency))
     return Estimate.of(outlook, seconds, concurrency=concurrency, sample=len(sample))
 
 
 def known_of(outcomes: Iterable[Outcome]) -> list[Known]:
     """Gives how accounts went of which only the outcome is at hand: as one call."""
-    return thinned(
-        [
-            Known(
-                legs=[(0.0, each.seconds)],
-                cost_usd=each.cost_usd,
-                failed=each.status == "failed",
-            )
-            for each in outcomes
-            if not each.reused
-        ]
-    )
+    asked = [each for each in outcomes if not each.reused]
+    return [
+        Known(
+            legs=[(0.0, each.seconds)],
+            cost_usd=each.cost_usd,
+            failed=each.status == "failed",
+        )
+        for each in thinned(asked)
+    ]
 
 
-def thinned(known: Sequence[Known]) -> list[Known]:
+def thinned(known: Sequence[T]) -> list[T]:
     """Gives at most `KNOWN` of them, evenly over the list."""
     places = np.linspace(0, len(known) - 1, min(len(known), KNOWN))
     return [known[round(place)] for place in places]

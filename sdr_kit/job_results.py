@@ -19,13 +19,14 @@ from sdr_kit.comparison import CONCURRENCIES, Comparison, several
 from sdr_kit.dates import days_ago
 from sdr_kit.estimate import Estimate
 from sdr_kit.findings import Findings, Story
+from sdr_kit.law.learned import Learned
 from sdr_kit.merge import merged_frame
 from sdr_kit.planned import Plan, Terms, maybe_plan
 from sdr_kit.progress import RunSummary, Sample
 from sdr_kit.replay import replayed
 from sdr_kit.results import attempts_frame, evidence_frame, results_frame
 from sdr_kit.schedules import BATCH_PAUSE_SECONDS
-from sdr_kit.settings import Settings, check_deadline
+from sdr_kit.settings import Concurrency, Settings, check_deadline
 from sdr_kit.store import AnyStore
 
 
@@ -38,12 +39,14 @@ class Asked:
         synthetic: Whether what it says is invented.
         briefs: What it is asked about, where it says so.
         time_scale: By what factor it shortens all times; 1 is not at all, or unknown.
+        provider: Whose limits it meets; None when nobody can say.
     """
 
     name: str
     synthetic: bool
     briefs: Sequence[str] = ()
     time_scale: float = 1.0
+    provider: str | None = None
 
 
 class JobResults:
@@ -114,7 +117,7 @@ class JobResults:
     def plan(
         self,
         *,
-        concurrency: Sequence[int] | None = None,
+        concurrency: Sequence[Concurrency] | None = None,
         deadline_seconds: float | None = None,
         budget_usd: float | None = None,
         settings: Settings | None = None,
@@ -142,14 +145,23 @@ class JobResults:
             budget_usd=settings.chosen_budget(
                 math.inf if budget_usd is None else budget_usd
             ),
+            learned=self._learned,
         )
         terms.check()
         return self._planned(terms)
 
-    def _estimated(self, concurrency: int, settings: Settings) -> Estimate | None:
+    def _estimated(
+        self, concurrency: Concurrency, settings: Settings
+    ) -> Estimate | None:
         """Says what the others will take at one concurrency."""
-        plan = self._planned(Terms(settings=settings, levels=[concurrency]))
+        terms = Terms(settings=settings, levels=[concurrency], learned=self._learned)
+        plan = self._planned(terms)
         return None if plan is None else plan.estimates[0]
+
+    @property
+    def _learned(self) -> Learned:
+        """What this run, or an earlier one, has found out about the provider."""
+        return self._store.learned(self.asked.provider)
 
     def _planned(self, terms: Terms) -> Plan | None:
         return maybe_plan(
@@ -191,6 +203,7 @@ class JobResults:
             concurrency=several(concurrency),
             gap=(settings or Settings()).account_delay_ms / 1_000,
             pause=BATCH_PAUSE_SECONDS * self.asked.time_scale,
+            learned=self._learned,
         )
 
     @property

@@ -15,6 +15,11 @@ than the others: see `tests/test_outlook.py` for how often the truth lies inside
 of account that the sample has not met cannot be foreseen: where one account in ten
 takes eight times as long, a third of all samples of ten meet none of them.
 
+In auto a third thing is uncertain: *how many at once the provider takes*. While nobody
+knows, a third of the cases takes as many as auto may try, a third no more than have
+been taken so far, and a third a number between the two. The range then goes from the
+first to the second.
+
 It takes latencies not to change with the concurrency. Pure: randomness is passed in.
 
 Sources: T. S. Ferguson, "A Bayesian Analysis of Some Nonparametric Problems", 1973,
@@ -26,6 +31,7 @@ https://doi.org/10.1214/ss/1009213286.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +39,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from sdr_kit.climb import climbed_seconds
+from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.schedules import Leg, ideal_seconds, scheduled_seconds
 
 Draws = NDArray[np.float64]
@@ -52,6 +60,9 @@ _LOST_TO_REFUSALS = 0.2
 # long as twice the longest wait. Before it no slot is ever idle, and the time is the
 # work ÷ the slots.
 _END_PER_SLOT, _END_LEAST, _END_MOST = 20, 100, 2_000
+# In auto so many cases are drawn of each of the three, and so many accounts of each
+# are researched by the law; what it loses on the way up it has lost by then.
+_CLIMBS, _CLIMBED = 30, 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +106,33 @@ class Range:
         return cls(low=float(low), mid=float(mid), high=float(high))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """What auto may find.
+
+    Attributes:
+        most: It goes to so many at once at most.
+        cap: So many the provider takes; infinity where nothing says.
+        taken: So many it has taken at once.
+        learned: What the run begins with.
+    """
+
+    most: int
+    cap: float = math.inf
+    taken: int = 1
+    learned: Learned = NOTHING_LEARNED
+
+    @property
+    def least(self) -> int:
+        """So many at once are sure to be found."""
+        return self.best if self.cap < math.inf else min(self.taken, self.best)
+
+    @property
+    def best(self) -> int:
+        """So many at once may be found."""
+        return int(min(self.most, self.cap))
+
+
 class Outlook:
     """What more accounts will take.
 
@@ -134,21 +172,69 @@ class Outlook:
 
     def seconds(self, concurrency: int) -> Draws:
         """Draws the seconds by the clock at a concurrency."""
-        end = min(self._end, max(_END_LEAST, round(self._per_slot * concurrency)))
-        values, drawn = self._works.values, np.arange(DRAWS)[:, None]
-        earlier = self._picks[:, : self._end - end]
-        work = (self._before * values).sum(1) + values[drawn, earlier].sum(1)
-        calls = (self._before * self._calls).sum(1)
+        return self._seconds([concurrency] * DRAWS)
+
+    def auto_seconds(self, search: Search) -> tuple[Draws, Range]:
+        """Draws the seconds by the clock in auto; gives them and their range."""
+        best, least = search.best, search.least
+        between = np.geomspace(least, best, _CLIMBS).round().astype(int).tolist()
+        levels = [best] * _CLIMBS + between + [least] * _CLIMBS
+        plain = self._seconds(levels)
+        climbed = np.array(
+            [self._climbed(draw, level, search) for draw, level in enumerate(levels)]
+        )
+        if self.accounts <= _CLIMBED:
+            drawn: Draws = np.maximum(plain, climbed)
+        else:
+            drawn = plain + np.maximum(climbed - self._begun(levels), 0.0)
+        if best == least:
+            return drawn, Range.of(drawn)
+        low, high = Range.of(drawn[:_CLIMBS]).low, Range.of(drawn[-_CLIMBS:]).high
+        return drawn, Range(low=low, mid=float(np.median(drawn)), high=high)
+
+    def _seconds(self, levels: Sequence[int]) -> Draws:
+        """Draws the seconds of as many cases as there are levels, each at its own."""
+        number, most = len(levels), max(levels)
+        end = min(self._end, max(_END_LEAST, round(self._per_slot * most)))
+        values, drawn = self._works.values[:number], np.arange(number)[:, None]
+        counts, picks = self._before[:number], self._picks[:number]
+        earlier, last = picks[:, : self._end - end], picks[:, self._end - end :]
+        work = (counts * values).sum(1) + values[drawn, earlier].sum(1)
+        calls = (counts * self._calls[:number]).sum(1)
         calls += self._calls[drawn, earlier].sum(1)
-        before: Draws = np.maximum(work / concurrency, calls * self._gaps)
-        last = self._picks[:, self._end - end :]
+        before: Draws = np.maximum(work / levels, calls * self._gaps[:number])
         ends: Draws = np.array(
             [
-                self._end_seconds(draw, picks, concurrency)
-                for draw, picks in enumerate(last)
+                self._end_seconds(draw, picks, level)
+                for draw, (picks, level) in enumerate(zip(last, levels, strict=True))
             ]
         )
         return before + ends
+
+    def _climbed(self, draw: int, level: int, search: Search) -> float:
+        """Gives the seconds of the first accounts in auto, when so many are taken."""
+        return climbed_seconds(
+            self._first(draw),
+            limit=search.most,
+            cap=level if level < search.most else math.inf,
+            accounts=self.accounts,
+            learned=search.learned,
+        )
+
+    def _begun(self, levels: Sequence[int]) -> Draws:
+        """Gives the seconds of the first accounts, with all slots from the start."""
+        return np.array(
+            [
+                ideal_seconds(self._first(draw), concurrency=level)
+                for draw, level in enumerate(levels)
+            ]
+        )
+
+    def _first(self, draw: int) -> list[float]:
+        first: list[float] = self._works.values[draw][
+            self._picks[draw, :_CLIMBED]
+        ].tolist()
+        return first
 
     @cached_property
     def costs(self) -> Draws | None:

@@ -11,7 +11,7 @@ import html
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,11 @@ import pandas as pd
 from sdr_kit.account import Attempt, Outcome
 from sdr_kit.budget import ROUNDING
 from sdr_kit.estimate import Estimate, thinned
-from sdr_kit.legs import legs_by_position
-from sdr_kit.observed_rate import maybe_starts_per_minute
-from sdr_kit.outlook import Draws, Known, Outlook
-from sdr_kit.settings import Settings
+from sdr_kit.law.learned import NOTHING_LEARNED, Learned
+from sdr_kit.legs import NOT_ITS_OWN, legs_by_position
+from sdr_kit.observed_limits import ObservedLimits, observed_limits
+from sdr_kit.outlook import Draws, Known, Outlook, Range, Search
+from sdr_kit.settings import AUTO, Concurrency, Settings
 from sdr_kit.words import counted, dollars, duration
 
 if TYPE_CHECKING:
@@ -48,19 +49,19 @@ class Terms:
 
     Attributes:
         settings: Which concurrencies there are, and the gap between two starts.
-        levels: The concurrencies to plan for; None is the usual ones.
+        levels: The concurrencies to plan for, `"auto"` among them or not; None is the
+            usual ones.
         deadline_seconds: When the others must have ended, in seconds from now, as if
             they began now; None is no deadline.
         budget_usd: What the job may cost in all; infinity is no bound.
-        starts_per_minute: How many calls a minute the provider takes at most, when
-            somebody has learned it; None goes by what the attempts say.
+        learned: What runs have found out about the provider's limits.
     """
 
     settings: Settings
-    levels: Sequence[int] | None = None
+    levels: Sequence[Concurrency] | None = None
     deadline_seconds: float | None = None
     budget_usd: float = math.inf
-    starts_per_minute: float | None = None
+    learned: Learned = NOTHING_LEARNED
 
     def check(self) -> None:
         """Refuses a concurrency that may not be chosen.
@@ -69,7 +70,7 @@ class Terms:
             ValueError: One is outside its range.
         """
         for each in self.levels or ():
-            self.settings.check_concurrency(each)
+            self.settings.check_choice(each)
 
     def after(self, seconds: float) -> Terms:
         """Gives the same once so many seconds have gone by."""
@@ -90,8 +91,8 @@ class Plan:
             with it and pays for none of it again.
         accounts: How many have no result yet: the plan is about these.
         sample: From how many accounts it is drawn.
-        frame: One row a concurrency: `concurrency` (int64), `mode` (`sequential`,
-            `parallel`, or `auto`: the most that `concurrency="auto"` may reach),
+        frame: One row a concurrency: `concurrency` (int64; in auto the most that it
+            may come to), `mode` (`sequential`, `parallel`, `auto`),
             `seconds_low`, `seconds`, `seconds_high` (by the clock, from the first
             start to the last end), `cost_low_usd`, `cost_usd`, `cost_high_usd` (NaN
             when nobody says), `failed_low`, `failed`, `failed_high` (accounts),
@@ -102,8 +103,8 @@ class Plan:
             is no deadline.
         budget_usd: What the job may cost in all; None is no bound.
         spent_usd: What it has cost so far.
-        starts_per_minute: How many calls a minute the provider takes, as far as its
-            answers say so; it bounds the time from below. None: they do not.
+        limits: What is known of the provider's limits, from the answers and from
+            earlier runs; they bound the time from below.
         notes: What else is to be known, a sentence each.
         estimates: The rows as values; `str` of one is its sentence.
     """
@@ -115,23 +116,33 @@ class Plan:
     deadline_seconds: float | None
     budget_usd: float | None
     spent_usd: float
-    starts_per_minute: float | None
+    limits: ObservedLimits
     notes: tuple[str, ...]
     estimates: tuple[Estimate, ...]
 
     @property
-    def concurrency(self) -> int | None:
+    def concurrency(self) -> Concurrency | None:
         """The lowest concurrency that meets the deadline in 80 of 100 cases.
 
-        None when there is no deadline, or none does.
+        `"auto"` when no number does and auto is as sure. None when there is no
+        deadline, or nothing meets it.
         """
-        enough = self.frame[self.frame["deadline_likelihood"] >= SURE]
-        return None if enough.empty else int(enough["concurrency"].iloc[0])
+        row = self._maybe_enough
+        if row is None:
+            return None
+        return AUTO if row["mode"] == AUTO else int(row["concurrency"])
+
+    @property
+    def starts_per_minute(self) -> float | None:
+        """How many calls a minute the provider takes at most; None: nothing says."""
+        return self.limits.per_minute
 
     @property
     def verdicts(self) -> tuple[str, ...]:
         """What it means for the deadline and the budget, a sentence each."""
-        said = []
+        said: list[str] = []
+        if not self.accounts:
+            return ()
         if self.deadline_seconds is not None:
             said.append(self._of_the_deadline(self.deadline_seconds))
         if self.budget_usd is not None:
@@ -140,9 +151,12 @@ class Plan:
 
     @property
     def written(self) -> list[dict[str, str]]:
-        """The rows as people read them, by title."""
+        """The rows as people read them, by title; none when there is nothing to do."""
+        if not self.accounts:
+            return []
         rows = zip(
             self.estimates,
+            self.frame["concurrency"],
             self.frame["mode"],
             self.frame["deadline_likelihood"],
             strict=True,
@@ -156,30 +170,35 @@ class Plan:
         return plan_figure(self.frame, self.deadline_seconds)
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.estimates), *self.verdicts, *self.notes])
+        rows = self.estimates if self.accounts else ()
+        return "\n".join([*map(str, rows), *self.verdicts, *self.notes])
 
     def _repr_html_(self) -> str:
-        table = pd.DataFrame(self.written)
+        rows = self.written
+        table = pd.DataFrame(rows).to_html(index=False) if rows else ""
         head = (
             f"{counted(self.accounts, 'account')} to go, from a sample of "
             f"{self.sample:,}; each range holds in 80 of 100 cases."
         )
         said = [f"<p>{html.escape(each)}</p>" for each in (*self.verdicts, *self.notes)]
-        return f"<p>{head}</p>{table.to_html(index=False)}{''.join(said)}"
+        return f"<p>{head}</p>{table}{''.join(said)}"
 
     def _of_the_deadline(self, seconds: float) -> str:
-        within = f"within {duration(max(seconds, 0.0))}"
-        if self.concurrency is None:
+        if seconds <= 0:
+            return "The deadline passed while the sample was researched."
+        within, row = f"within {duration(seconds)}", self._maybe_enough
+        if row is None:
             best = self.frame["deadline_likelihood"].max()
             return (
                 f"No concurrency is sure to end {within}: {likelihood(best)} at best."
             )
-        return f"{self.concurrency} at once ends {within}: {self._met}."
+        who = "Auto" if row["mode"] == AUTO else f"{row['concurrency']} at once"
+        return f"{who} ends {within}: {likelihood(row['deadline_likelihood'])}."
 
     @property
-    def _met(self) -> str:
-        row = self.frame[self.frame["concurrency"] == self.concurrency].iloc[0]
-        return likelihood(row["deadline_likelihood"])
+    def _maybe_enough(self) -> pd.Series[Any] | None:
+        enough = self.frame[self.frame["deadline_likelihood"] >= SURE]
+        return None if enough.empty else enough.iloc[0]
 
     def _of_the_budget(self, usd: float) -> str:
         share = self.frame["budget_likelihood"].iloc[0]
@@ -215,40 +234,29 @@ def maybe_plan(
         earlier: How others of its accounts went in earlier jobs.
         notes: What else is to be known.
     """
-    made = sorted(attempts, key=lambda each: (each.position, each.number))
-    legs = legs_by_position(made)
-    ours = [
-        Known(
-            legs=legs[each.position],
-            cost_usd=each.cost_usd,
-            failed=each.status == "failed",
-        )
-        for each in outcomes
-        if not each.reused and legs.get(each.position)
-    ]
-    known = thinned([*ours, *earlier])
+    made = list(attempts)
+    asked = {each.position for each in made if each.outcome not in NOT_ITS_OWN}
+    ours = [each for each in outcomes if not each.reused and each.position in asked]
+    known = _known(thinned([*ours, *earlier]), made)
     if all(each.failed for each in known):
         return None
-    pace = terms.starts_per_minute or maybe_starts_per_minute(made)
+    limits = observed_limits(made, terms.learned)
     settings = terms.settings
     outlook = Outlook(
         known,
         accounts=accounts,
         gap=settings.account_delay_ms / 1_000,
-        starts_per_minute=pace,
+        starts_per_minute=limits.per_minute,
     )
     spent = sum(each.usage.cost_usd or 0.0 for each in made if each.usage is not None)
-    modes = _modes(terms)
-    drawn = [outlook.seconds(each) for each, _ in modes]
-    estimates = tuple(
-        Estimate.of(outlook, seconds, concurrency=level, sample=len(known))
-        for (level, _), seconds in zip(modes, drawn, strict=True)
-    )
     within = _share_within(terms.budget_usd - spent, outlook.costs)
-    rows = [
-        _row(each, mode, _share_within(terms.deadline_seconds, seconds), within)
-        for each, (_, mode), seconds in zip(estimates, modes, drawn, strict=True)
-    ]
+    levels, estimates, rows = _levels(terms), [], []
+    for level in levels:
+        seconds, between = _drawn(outlook, level, limits, terms)
+        estimate = Estimate.of(outlook, between, concurrency=level, sample=len(known))
+        late = _share_within(terms.deadline_seconds, seconds)
+        estimates.append(estimate)
+        rows.append(_row(estimate, settings.most(level), late, within))
     return Plan(
         job_id=job_id,
         accounts=accounts,
@@ -257,9 +265,50 @@ def maybe_plan(
         deadline_seconds=terms.deadline_seconds,
         budget_usd=None if math.isinf(terms.budget_usd) else terms.budget_usd,
         spent_usd=spent,
-        starts_per_minute=pace,
-        notes=(*notes, *_notes(len(known), pace)),
-        estimates=estimates,
+        limits=limits,
+        notes=(*notes, *_notes(accounts, len(known), limits, terms)),
+        estimates=tuple(estimates),
+    )
+
+
+def _known(
+    sample: Sequence[Outcome | Known], attempts: Sequence[Attempt]
+) -> list[Known]:
+    """Gives how accounts went, with the calls of those that ended in this job."""
+    places = {each.position for each in sample if isinstance(each, Outcome)}
+    legs = legs_by_position(
+        sorted(
+            (each for each in attempts if each.position in places),
+            key=lambda each: (each.position, each.number),
+        )
+    )
+    return [
+        each
+        if isinstance(each, Known)
+        else Known(
+            legs=legs[each.position],
+            cost_usd=each.cost_usd,
+            failed=each.status == "failed",
+        )
+        for each in sample
+    ]
+
+
+def _drawn(
+    outlook: Outlook, level: Concurrency, limits: ObservedLimits, terms: Terms
+) -> tuple[Draws, Range]:
+    """Draws the seconds at a concurrency; gives them and their range."""
+    most = int(min(terms.settings.most(level), limits.knee or math.inf))
+    if level != AUTO:
+        drawn = outlook.seconds(int(min(most, limits.at_once)))
+        return drawn, Range.of(drawn)
+    return outlook.auto_seconds(
+        Search(
+            most=most,
+            cap=limits.cap or math.inf,
+            taken=limits.taken,
+            learned=replace(terms.learned, per_minute=None),
+        )
     )
 
 
@@ -268,12 +317,13 @@ def _usual(settings: Settings) -> list[int]:
     return sorted({*(each for each in LEVELS if each < top), top})
 
 
-def _modes(terms: Terms) -> list[tuple[int, str]]:
-    """Gives the concurrencies with what they are, and what `auto` may reach."""
-    chosen, most = terms.levels, terms.settings.auto_max_concurrency
-    levels = sorted({*chosen}) if chosen else _usual(terms.settings)
-    modes = [(each, "parallel" if each > 1 else "sequential") for each in levels]
-    return modes if chosen or most <= levels[-1] else [*modes, (most, "auto")]
+def _levels(terms: Terms) -> list[Concurrency]:
+    """Gives the concurrencies to plan for, auto last."""
+    chosen = terms.levels or _usual(terms.settings)
+    levels: list[Concurrency] = [*sorted({each for each in chosen if each != AUTO})]
+    more = terms.settings.auto_max_concurrency > terms.settings.max_concurrency
+    auto = AUTO in chosen or (not terms.levels and more)
+    return [*levels, AUTO] if auto else levels
 
 
 def _share_within(bound: float | None, draws: Draws | None) -> float:
@@ -283,12 +333,13 @@ def _share_within(bound: float | None, draws: Draws | None) -> float:
 
 
 def _row(
-    estimate: Estimate, mode: str, deadline: float, budget: float
+    estimate: Estimate, at_once: int, deadline: float, budget: float
 ) -> dict[str, object]:
     time, cost, failing = estimate.seconds, estimate.cost_usd, estimate.failing
+    mode = "parallel" if at_once > 1 else "sequential"
     return {
-        "concurrency": estimate.concurrency,
-        "mode": mode,
+        "concurrency": at_once,
+        "mode": AUTO if estimate.concurrency == AUTO else mode,
         "seconds_low": time.low,
         "seconds": time.mid,
         "seconds_high": time.high,
@@ -303,25 +354,33 @@ def _row(
     }
 
 
-def _notes(sample: int, pace: float | None) -> list[str]:
+def _notes(
+    accounts: int, sample: int, limits: ObservedLimits, terms: Terms
+) -> list[str]:
+    if not accounts:
+        return ["Nothing is left to plan: every account has a result."]
     notes = []
     if sample < SMALL_SAMPLE:
+        says = "says" if sample == 1 else "say"
         notes.append(
-            f"{counted(sample, 'account')} say little: a larger sample narrows the "
+            f"{counted(sample, 'account')} {says} little: a larger sample narrows the "
             "ranges."
         )
-    if pace is not None:
+    most = max(terms.settings.most(each) for each in _levels(terms))
+    if limits.taken < min(most, limits.at_once):
         notes.append(
-            f"The provider takes about {pace:,.0f} calls a minute; more at once does "
-            "not make it faster than that."
+            f"No more than {limits.taken:,} at once have been tried; the provider may "
+            "refuse more."
         )
-    return notes
+    return [*notes, *limits.sentences]
 
 
-def _written(estimate: Estimate, mode: str, share: float) -> dict[str, str]:
+def _written(
+    estimate: Estimate, at_once: int, mode: str, share: float
+) -> dict[str, str]:
     time, cost, failing = estimate.said
     row = {
-        "at once": f"{'auto, up to ' if mode == 'auto' else ''}{estimate.concurrency}",
+        "at once": f"auto, up to {at_once}" if mode == AUTO else f"{at_once}",
         "time": time,
         "cost": cost,
         "failing": failing,

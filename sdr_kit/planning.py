@@ -23,7 +23,7 @@ from sdr_kit.memory_store import MemoryStore
 from sdr_kit.outlook import Known
 from sdr_kit.planned import Plan, Terms, maybe_plan
 from sdr_kit.request import Request
-from sdr_kit.settings import Settings, check_deadline
+from sdr_kit.settings import Concurrency, Settings, check_deadline
 from sdr_kit.store import AnyStore, open_store
 from sdr_kit.words import counted
 from sdr_kit.worker import Researcher
@@ -39,7 +39,7 @@ async def plan(
     researcher: Researcher,
     *,
     sample: int = SAMPLE,
-    concurrency: Sequence[int] | None = None,
+    concurrency: Sequence[Concurrency] | None = None,
     store: AnyStore | str | None = None,
     settings: Settings | None = None,
     deadline_seconds: float | None = None,
@@ -59,8 +59,8 @@ async def plan(
         researcher: See `process`. One that costs money is paid for the sample.
         sample: How many accounts; 1 or more. More of them make the ranges narrower.
         concurrency: How many at once to plan for, each 1 to `MAX_CONCURRENCY`; None is
-            1, 3, 5, 8, 10 and so on up to `MAX_CONCURRENCY`, and what `auto` may reach.
-            The sample runs as the settings say.
+            1, 3, 5, 8, 10 and so on up to `MAX_CONCURRENCY`, and `"auto"` where it may
+            go beyond. The sample runs as the settings say.
         store: See `process`.
         settings: None reads the environment and `.env`.
         deadline_seconds: When the whole list is to be done, in seconds from this call,
@@ -76,7 +76,7 @@ async def plan(
     Raises:
         TypeError: `accounts` or `researcher` is of another kind.
         ValueError: The sample, a concurrency, the deadline, the budget or a setting
-            outside its range.
+            outside its range, or a list without accounts.
         StopRun: No account of the sample was answered, so there is nothing to plan by.
         StoreError: The database cannot be used.
     """
@@ -88,6 +88,8 @@ async def plan(
         budget_usd=settings.chosen_budget(budget_usd),
     )
     terms.check()
+    if not len(accounts):
+        raise ValueError("accounts is an empty list: there is nothing to plan")
     clock = asyncio.get_running_loop().time
     began = clock()
     where = await _done(store, open_store, store, settings)
@@ -115,14 +117,12 @@ async def plan(
         run.results(),
         where.attempts(run.job_id),
         accounts=len(run.unfinished()),
-        terms=replace(
-            terms.after(clock() - began), starts_per_minute=learned.per_minute
-        ),
+        terms=replace(terms.after(clock() - began), learned=learned),
         earlier=earlier,
         notes=() if stopped is None else (stopped,),
     )
     if made is None:
-        why = stopped or f"{counted(wanted, 'account')} failed"
+        why = stopped or f"{counted(run.summary.failed, 'account')} failed"
         raise StopRun(
             f"Nothing to plan by: no account of the sample was answered (job "
             f"{run.job_id}). {why}"

@@ -48,7 +48,8 @@ def test_a_sample_is_begun_at_once_and_its_plan_follows(api: Api) -> None:
         assert row["seconds_low"] <= row["seconds"] <= row["seconds_high"]
         assert 0 <= row["deadline_likelihood"] <= 1
         assert row["budget_likelihood"] is None
-        assert row["sentence"].startswith(f"{total - 2} accounts at ")
+        at_once = "in auto" if row["mode"] == "auto" else f"at {row['concurrency']}"
+        assert row["sentence"].startswith(f"{total - 2} accounts {at_once}: ")
     assert told["concurrency"] == 1
     api.http.post(f"/jobs/{job_id}/cancel")
     left = when_ready(api, job_id)

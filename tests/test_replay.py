@@ -8,7 +8,7 @@ import random
 import pytest
 
 import sdr_kit
-from sdr_kit import Account, Settings, Store, Transient
+from sdr_kit import Account, RateLimited, Settings, Store, Transient
 from sdr_kit.account import Attempt
 from sdr_kit.comparison import Comparison
 from sdr_kit.legs import legs_by_position
@@ -111,7 +111,48 @@ async def test_refusals_are_left_out_and_the_pace_they_show_is_kept() -> None:
     assert frame["seconds"][8] == pytest.approx(run.summary.seconds, rel=0.1)
     assert frame["seconds"][10] == pytest.approx(frame["seconds"][5], rel=0.02)
     assert "refused calls left out" in " ".join(replay.notes)
-    assert "calls a minute at most" in " ".join(replay.notes)
+    assert "calls a minute; more at once does not" in " ".join(replay.notes)
+
+
+@pytest.mark.parametrize("refused", [{20}, {20, 45}])
+async def test_calls_refused_by_chance_do_not_make_it_slower(
+    refused: set[int],
+) -> None:
+    calls = 0
+
+    async def research(_account: Account) -> dict[str, int]:
+        nonlocal calls
+        calls += 1
+        if calls in refused:
+            raise RateLimited("too many requests", retry_after=0.5)
+        await asyncio.sleep(1)
+        return {}
+
+    run = await sdr_kit.process(made_up(60), research, store="memory", concurrency=1)
+    frame = run.replay().frame
+    assert frame["speedup"].tolist() == pytest.approx([1, 3, 5, 7.5, 10])
+
+
+async def test_more_at_once_than_the_provider_takes_are_no_faster() -> None:
+    class Capped:
+        provider = "capped"
+        at_work = 0
+
+        async def __call__(self, _account: Account) -> dict[str, int]:
+            if self.at_work >= 8:
+                raise RateLimited("too many at once")
+            self.at_work += 1
+            await asyncio.sleep(1)
+            self.at_work -= 1
+            return {}
+
+    run = await sdr_kit.process(
+        made_up(80), Capped(), store="memory", concurrency="auto"
+    )
+    replay = run.replay(concurrency=(4, 8, 20))
+    assert replay.frame["seconds"].tolist() == pytest.approx([80, 20, 10, 10])
+    assert "takes 8 calls at once and refuses more" in " ".join(replay.notes)
+    assert "calls a minute" not in " ".join(replay.notes)
 
 
 async def test_what_was_reused_or_never_asked_is_left_out() -> None:
