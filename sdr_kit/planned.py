@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LEVELS = (1, 3, 5, 8, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1_000)
 SURE = 0.8  # a deadline is met when it is in so many cases
+NO_TIME = 0.05  # seconds until the deadline that are written as none
 SMALL_SAMPLE = 10  # below it the ranges are wide, and a word says why
 
 _LIKELIHOODS = (
@@ -184,8 +185,8 @@ class Plan:
         return f"<p>{head}</p>{table}{''.join(said)}"
 
     def _of_the_deadline(self, seconds: float) -> str:
-        if seconds <= 0:
-            return "The deadline passed while the sample was researched."
+        if seconds < NO_TIME:
+            return "The deadline has passed."
         within, row = f"within {duration(seconds)}", self._maybe_enough
         if row is None:
             best = self.frame["deadline_likelihood"].max()

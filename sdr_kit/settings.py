@@ -394,8 +394,13 @@ def check_deadline(seconds: float | None) -> float | None:
     """
     if seconds is None:
         return None
-    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not seconds > 0:
+    number = isinstance(seconds, Real) and not isinstance(seconds, bool)
+    try:
+        chosen = float(seconds) if number else math.nan
+    except OverflowError:  # a whole number beyond all floats
+        chosen = math.nan
+    if not chosen > 0:
         raise ValueError(
             f"deadline_seconds is {seconds!r}; it must be a number of seconds above 0"
         )
-    return None if math.isinf(seconds) else float(seconds)
+    return None if math.isinf(chosen) else chosen

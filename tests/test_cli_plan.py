@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 import typer
 
-from sdr_kit import cli
+from sdr_kit import Settings, cli
+from sdr_kit.cli.named import researcher_for
 from sdr_kit.cli.options import time_span
+from sdr_kit.fingerprint import provider_of
+from sdr_kit.law.learned import Learned
 from sdr_kit.store import Store
 
 
@@ -46,7 +49,9 @@ def test_a_plan_is_a_table_and_what_to_type_next(typed: Typed) -> None:
     assert re.search(r"at once +time +cost +failing +deadline met", out)
     assert "auto, up to 50" in out
     assert "1 at once ends within " in out
-    assert "Go on with: sdr-kit resume 1 --concurrency 1" in out
+    assert re.search(
+        r"Go on with: sdr-kit resume 1 --concurrency 1 --deadline 3[56]\d\d\n", out
+    )
     assert len(Store().statuses(1)) == 3
     code, out, _ = typed("resume", "1", "--concurrency", "5")
     assert "12 of 12 accounts completed" in out
@@ -59,7 +64,17 @@ def test_what_only_auto_may_reach_is_gone_on_with_in_auto(
     monkeypatch.setenv("MAX_CONCURRENCY", "1")
     monkeypatch.setenv("PROCESSING_CONCURRENCY", "1")
     _, out, _ = typed("plan", "list.csv", "--sample", "4", "--deadline", "5s")
-    assert "Go on with: sdr-kit resume 1 --concurrency auto" in out
+    assert "No more than 1 at once have been tried" in out
+    assert re.search(r"Go on with: sdr-kit resume 1 --deadline \S+\n", out)
+    sandbox = provider_of(researcher_for(Settings(), "sandbox", None))
+    assert sandbox is not None
+    Store().learn(sandbox, Learned(harmless=40))
+    _, out, _ = typed("plan", "list.csv", "--sample", "4", "--deadline", "5s")
+    assert "Auto ends within" in out
+    assert "Go on with: sdr-kit resume 2 --concurrency auto --deadline" in out
+    _, out, _ = typed("plan", "list.csv", "--sample", "12", "--deadline", "5s")
+    assert "Nothing is left to plan" in out
+    assert "Go on with" not in out
 
 
 def test_json_has_the_rows_as_numbers(typed: Typed) -> None:

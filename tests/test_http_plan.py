@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.serving import Api, served
+from sdr_kit import Settings
+from sdr_kit.cli.named import researcher_for
+from sdr_kit.fingerprint import provider_of
+from sdr_kit.law.learned import Learned
+from tests.serving import LIST, Api, served
 
 
 @pytest.fixture
@@ -57,6 +61,39 @@ def test_a_sample_is_begun_at_once_and_its_plan_follows(api: Api) -> None:
     assert left["concurrency"] is None
 
 
+def test_a_sample_is_begun_with_a_deadline_and_its_plan_is_held_against_it(
+    api: Api,
+) -> None:
+    job_id = api.upload()
+    body = {"job_id": job_id, "sample": 2, "deadline_seconds": 3_600}
+    assert api.http.post("/plan", json=body).status_code == 202
+    told = when_ready(api, job_id)
+    assert 3_500 < told["deadline_seconds"] < 3_600
+    assert told["concurrency"] == 1
+    assert "1 at once ends within 1 h 00 min: almost surely." in told["notes"]
+    other = plan_of(api, job_id, deadline_seconds=0.02)
+    assert (other["deadline_seconds"], other["concurrency"]) == (0.02, None)
+    assert "The deadline has passed." in other["notes"]
+    api.http.post(f"/jobs/{job_id}/cancel")
+
+
+def test_a_plan_says_auto_where_only_that_meets_the_deadline() -> None:
+    sandbox = provider_of(researcher_for(Settings(), "sandbox", None))
+    assert sandbox is not None
+    with served(max_concurrency=1, processing_concurrency=1) as api:
+        api.store.learn(sandbox, Learned(harmless=40))
+        job_id = api.upload(
+            LIST + b"".join(b"More %d,more-%d.com,Retail\n" % (n, n) for n in range(30))
+        )
+        answer = api.http.post("/plan", json={"job_id": job_id, "sample": 4})
+        assert answer.status_code == 202
+        when_ready(api, job_id)
+        told = plan_of(api, job_id, deadline_seconds=12)
+        assert told["concurrency"] == "auto"
+        changed = {"concurrency": told["concurrency"]}
+        assert api.http.patch(f"/jobs/{job_id}", json=changed).status_code == 200
+
+
 def test_a_sample_and_the_others_run_as_many_at_once_as_is_said(api: Api) -> None:
     job_id = api.upload()
     body = {"job_id": job_id, "sample": 2, "concurrency": "auto"}
@@ -87,6 +124,7 @@ def test_a_job_that_has_been_begun_is_not_sampled_again(api: Api) -> None:
     [
         ({"job_id": 99}, 404),
         ({"job_id": 1, "sample": 0}, 422),
+        ({"job_id": 1, "deadline_seconds": 0}, 422),
         ({"job_id": 1, "researcher": "nobody"}, 422),
         ({"job_id": 1, "brief": "none"}, 422),
         ({"job_id": 1, "concurrency": 11}, 422),

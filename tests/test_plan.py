@@ -113,6 +113,10 @@ async def test_a_list_that_is_all_known_has_nothing_left_to_plan() -> None:
     plan = await planned(provider, 20, store=store)
     assert plan.accounts == 0
     assert plan.frame["seconds_high"].max() == 0
+    assert str(plan) == "Nothing is left to plan: every account has a result."
+    assert "table" not in plan._repr_html_()
+    with pytest.raises(ValueError, match="an empty list"):
+        await planned(provider, 0)
     plan = await planned(provider, 5, sample=10, store="memory")
     assert (plan.accounts, plan.sample) == (0, 5)
 
@@ -137,8 +141,8 @@ async def test_a_sample_that_nobody_answers_is_no_plan() -> None:
     async def broken(_account: Account) -> None:
         raise Permanent("no such page")
 
-    with pytest.raises(StopRun, match=r"no account of the sample was answered \(job 1"):
-        await planned(broken, sample=3)
+    with pytest.raises(StopRun, match=r"was answered \(job 1\)\. 2 accounts failed"):
+        await planned(broken, 2, sample=3)
 
     async def wrong_key(_account: Account) -> None:
         raise StopRun("bad key")
@@ -159,6 +163,11 @@ async def test_a_sample_cut_off_by_the_budget_plans_by_what_it_has() -> None:
 
 
 # What it says.
+
+
+async def test_one_account_says_little() -> None:
+    plan = await planned(PlannedProvider(LOGNORMAL, seed=13), sample=1)
+    assert "1 account says little: a larger sample" in str(plan)
 
 
 async def test_there_is_a_row_for_each_concurrency_and_for_auto() -> None:
@@ -193,7 +202,7 @@ async def test_the_lowest_concurrency_that_meets_the_deadline_is_named() -> None
     late = await planned(provider, 130, deadline_seconds=15)
     assert late.deadline_seconds == pytest.approx(-5)
     assert late.concurrency is None
-    assert "The deadline passed while the sample was researched." in str(late)
+    assert "The deadline has passed." in str(late)
     short = await planned(provider, 130, deadline_seconds=25)
     assert "No concurrency is sure to end within 5.0 s: almost surely not" in str(short)
     assert plan.figure().layout.shapes
@@ -247,10 +256,12 @@ async def test_it_shows_as_a_table() -> None:
         ({"sample": 0}, ValueError, "sample is 0"),
         ({"sample": 2.5}, ValueError, "sample is 2.5"),
         ({"deadline_seconds": 0}, ValueError, "deadline_seconds is 0"),
+        ({"deadline_seconds": 10**400}, ValueError, "must be a number of seconds"),
         ({"deadline_seconds": "1 h"}, ValueError, "deadline_seconds is '1 h'"),
         ({"budget_usd": -1}, ValueError, "budget_usd is -1"),
         ({"concurrency": [5, 11]}, ValueError, "concurrency is 11"),
         ({"concurrency": 5}, TypeError, "give several"),
+        ({"concurrency": "auto"}, TypeError, "give several"),
     ],
 )
 async def test_what_cannot_be_is_refused_before_anybody_is_asked(

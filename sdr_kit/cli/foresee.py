@@ -13,7 +13,7 @@ from sdr_kit.cli.screen import Screen, cell
 from sdr_kit.cli.work import Wanted
 from sdr_kit.planned import Plan
 from sdr_kit.planning import plan as plan_list
-from sdr_kit.settings import AUTO, Concurrency, check_deadline
+from sdr_kit.settings import check_deadline
 from sdr_kit.words import counted
 
 
@@ -61,28 +61,35 @@ def plan(source: str, wanted: Wanted, *, sample: int, json: bool) -> int:
     return 0
 
 
-def _choice(made: Plan) -> Concurrency | None:
-    """What to choose for the concurrency that meets the deadline."""
-    auto = made.frame["concurrency"][made.frame["mode"] == "auto"]
-    return AUTO if made.concurrency in [*auto] else made.concurrency
-
-
 def _show(made: Plan, screen: Screen, database: str | None) -> None:
     """Says what the others will take, and what to type next."""
     screen.say(
         f"Job {made.job_id}: {counted(made.accounts, 'account')} to go, from a sample "
         f"of {made.sample:,}; each range holds in 80 of 100 cases"
     )
-    table = Table(box=None, pad_edge=False, header_style="bold")
     rows = made.written
-    for title in rows[0]:
-        table.add_column(title, justify="right")
-    for row in rows:
-        table.add_row(*map(cell, row.values()))
-    screen.show(table)
+    if rows:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for title in rows[0]:
+            table.add_column(title, justify="right")
+        for row in rows:
+            table.add_row(*map(cell, row.values()))
+        screen.show(table)
     for sentence in (*made.verdicts, *made.notes):
         screen.say(sentence)
     if made.accounts:
-        at_once = ["--concurrency", _choice(made)] if made.concurrency else []
-        go_on = telling.to_type("resume", made.job_id, *at_once, database=database)
+        go_on = telling.to_type(
+            "resume", made.job_id, *_options(made), database=database
+        )
         screen.say(f"Go on with: {go_on}")
+
+
+def _options(made: Plan) -> list[object]:
+    """What to choose: the concurrency that meets the deadline, and what is left."""
+    options: list[object] = []
+    if made.concurrency is not None:
+        options += ["--concurrency", made.concurrency]
+    left = made.deadline_seconds
+    if left is not None and left > 0:
+        options += ["--deadline", f"{left:.3g}" if left < 10 else f"{left:.0f}"]
+    return options

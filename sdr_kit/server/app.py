@@ -183,7 +183,12 @@ def planned(
     job_id: JobId,
     deadline_seconds: Annotated[
         float | None,
-        Query(gt=0, le=MAX_ID, description="When the others must be done, from now."),
+        Query(
+            gt=0,
+            le=MAX_ID,
+            description="When the others must be done, from now; the deadline that "
+            "the sample was begun with.",
+        ),
     ] = None,
 ) -> JobPlan:
     """Says what the accounts without a result will take, at each concurrency.

@@ -128,6 +128,11 @@ class Sampling(Body):
     budget_usd: Budget = Field(
         default=UNSET, description="What the job may cost in all, in US dollars."
     )
+    deadline_seconds: Deadline = Field(
+        default=UNSET,
+        description="When the whole list must be done, in seconds from now, the "
+        "sample included; the plan says whether that is met.",
+    )
     refresh: StrictBool = Field(
         default=False, description="Whether to reuse nothing that is stored."
     )
@@ -194,11 +199,15 @@ class JobPlan(BaseModel):
     accounts: int = Field(description="How many have no result.")
     sample: int = Field(description="From how many it is drawn; 0: none is known yet.")
     rows: list[PlanRow] = Field(description="One a concurrency; none without a sample.")
-    concurrency: int | None = Field(
-        description="The lowest that meets the deadline; null: none, or no deadline."
+    concurrency: Choice | None = Field(
+        description="The lowest that meets the deadline, or `auto` where only that "
+        "does; null: none, or no deadline."
+    )
+    deadline_seconds: float | None = Field(
+        description="What is left until the deadline; null: there is none."
     )
     starts_per_minute: float | None = Field(
-        description="How many calls a minute the provider takes, where it says so."
+        description="How many calls a minute the provider takes, where that is known."
     )
     notes: list[str] = Field(description="What else is to be known.")
 

@@ -42,6 +42,7 @@ LOOK_SECONDS = 0.02  # how often it looks meanwhile
 LEAVE_SECONDS = 10.0  # for the jobs to end when the server does
 OPENED = 50  # handles of jobs that are kept; one has its whole list
 LINES_PER_ROW = 4  # cells with line ends among them; more is refused unread
+NO_TIME_LEFT = 0.001  # seconds; a deadline that has passed is told as this one
 GENERAL = "general"
 
 
@@ -65,6 +66,7 @@ class Office:
         self._begun: dict[int, Job] = {}
         self._opened: OrderedDict[int, AnyJob] = OrderedDict()
         self._told: dict[int, tuple[float, dict[str, Any]]] = {}
+        self._due: dict[int, float] = {}  # deadlines of samples, by `time.monotonic`
         self._lock = threading.Lock()
 
     @property
@@ -163,6 +165,7 @@ class Office:
         researcher: str = SANDBOX,
         brief: str = GENERAL,
         refresh: bool = False,
+        deadline_seconds: float | None = None,
         **options: Any,
     ) -> Job:
         """Begins a job that was added with a sample, after which it asks.
@@ -173,6 +176,8 @@ class Office:
             researcher: By name.
             brief: By name.
             refresh: Whether to reuse nothing that is stored.
+            deadline_seconds: When the whole list must be done, in seconds from now;
+                its plan is held against it.
             options: `concurrency` and `budget_usd`, where they are chosen.
 
         Raises:
@@ -186,24 +191,35 @@ class Office:
             )
         if "concurrency" in options:
             self._check_concurrency(options["concurrency"])
-        return self._go_on(
+        due = None if deadline_seconds is None else time.monotonic() + deadline_seconds
+        job = self._go_on(
             job_id,
             self._researcher(researcher, brief),
             sample=sample,
             refresh=refresh,
             **options,
         )
+        if due is not None:
+            self._due[job_id] = due
+        return job
 
     def plan(
         self, job_id: int, *, deadline_seconds: float | None = None
     ) -> dict[str, Any]:
         """Says what the accounts of a job without a result will take.
 
+        Args:
+            job_id: The job.
+            deadline_seconds: When they must be done, in seconds from now; None is the
+                deadline that the sample was begun with, if there was one.
+
         Raises:
             NoJobError: There is no such job.
         """
         job = self.job(job_id)
         now = job.progress
+        if deadline_seconds is None and job_id in self._due:
+            deadline_seconds = max(self._due[job_id] - time.monotonic(), NO_TIME_LEFT)
         plan = job.plan(
             deadline_seconds=deadline_seconds,
             budget_usd=now.budget_usd,
@@ -488,6 +504,7 @@ def _plan_of(job_id: int, now: Progress, plan: Plan | None) -> dict[str, Any]:
             "sample": 0,
             "rows": [],
             "concurrency": None,
+            "deadline_seconds": None,
             "starts_per_minute": None,
             "notes": [],
         }
@@ -498,6 +515,7 @@ def _plan_of(job_id: int, now: Progress, plan: Plan | None) -> dict[str, Any]:
         "sample": plan.sample,
         "rows": [{**row, "sentence": str(each)} for row, each in rows],
         "concurrency": plan.concurrency,
+        "deadline_seconds": plan.deadline_seconds,
         "starts_per_minute": plan.starts_per_minute,
         "notes": [*plan.verdicts, *plan.notes],
     }
