@@ -370,8 +370,8 @@ def _notes(
     most = max(terms.settings.most(each) for each in _levels(terms))
     if limits.taken < min(most, limits.at_once):
         notes.append(
-            f"No more than {limits.taken:,} at once have been tried; the provider may "
-            "refuse more."
+            f"Whether the provider takes more than {limits.taken:,} at once is not "
+            "known."
         )
     return [*notes, *limits.sentences]
 

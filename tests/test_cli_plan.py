@@ -64,7 +64,7 @@ def test_what_only_auto_may_reach_is_gone_on_with_in_auto(
     monkeypatch.setenv("MAX_CONCURRENCY", "1")
     monkeypatch.setenv("PROCESSING_CONCURRENCY", "1")
     _, out, _ = typed("plan", "list.csv", "--sample", "4", "--deadline", "5s")
-    assert "No more than 1 at once have been tried" in out
+    assert "takes more than 1 at once is not known" in out
     assert re.search(r"Go on with: sdr-kit resume 1 --deadline \S+\n", out)
     sandbox = provider_of(researcher_for(Settings(), "sandbox", None))
     assert sandbox is not None

@@ -56,6 +56,15 @@ def test_a_number_that_is_taken_and_refused_is_no_cap() -> None:
         assert observed_limits(attempts, Learned(cap=learned)).cap is None
 
 
+def test_refusals_at_any_number_are_no_cap() -> None:
+    attempts = [
+        *rounds(4, 1, number=3),
+        *(made(20 + n, "rate_limited") for n in (1, 2)),
+    ]
+    for learned in (None, 4):
+        assert observed_limits(attempts, Learned(cap=learned)).cap is None
+
+
 def test_a_cap_that_was_learned_holds_where_nothing_is_refused() -> None:
     quiet = rounds(5, 0, number=3)
     assert observed_limits(quiet, Learned(cap=8)).cap == 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdr_kit.outlook import Draws, Known, Outlook, Range
+from sdr_kit.climb import climbed_seconds
+from sdr_kit.law.learned import NOTHING_LEARNED
+from sdr_kit.outlook import Draws, Known, Outlook, Range, Search
 from sdr_kit.schedules import Leg, ideal_seconds, scheduled_seconds
 
 # What accounts take, in seconds: so many drawn from a kind.
@@ -147,6 +150,12 @@ def test_failures_are_none_to_some_when_the_sample_had_none() -> None:
     assert 60 < failing.high < 250
 
 
+def test_two_accounts_that_differ_much_do_not_make_it_take_forever() -> None:
+    """Two logarithms may come from any spread; e³ at most is believed."""
+    outlook = Outlook(known(np.array([1.0, 1_000.0])), accounts=50)
+    assert outlook.seconds(1).max() < 1e10
+
+
 def test_no_time_and_no_cost_are_fine() -> None:
     outlook = Outlook(known(np.zeros(5)), accounts=100)
     assert Range.of(outlook.seconds(5)) == Range(low=0, mid=0, high=0)
@@ -157,6 +166,39 @@ def test_no_time_and_no_cost_are_fine() -> None:
 def test_one_account_is_a_sample() -> None:
     seconds = Range.of(Outlook(known(np.array([2.0])), accounts=10).seconds(1))
     assert seconds.low < 20 < seconds.high
+
+
+# Auto: the law itself opens the slots.
+
+
+@pytest.mark.parametrize("accounts", [100, 300, 900, 3_000])
+def test_in_auto_it_takes_as_long_as_the_law_makes_it(accounts: int) -> None:
+    outlook = Outlook(known(np.full(200, 0.6)), accounts=accounts)
+    sure = Search(most=50, taken=50)
+    drawn, seconds = outlook.auto_seconds(sure)
+    exact = climbed_seconds(
+        [0.6] * accounts,
+        limit=50,
+        cap=math.inf,
+        accounts=accounts,
+        learned=NOTHING_LEARNED,
+    )
+    assert seconds.mid == pytest.approx(exact, rel=0.1)
+    assert exact > ideal_seconds([0.6] * accounts, concurrency=50)
+    assert seconds == Range.of(drawn)
+
+
+def test_in_auto_it_takes_as_long_as_the_provider_makes_it() -> None:
+    outlook = Outlook(known(np.full(200, 2.0)), accounts=200)
+    _, capped = outlook.auto_seconds(Search(most=50, cap=5, taken=5))
+    assert capped.mid == pytest.approx(outlook.seconds(5).mean(), rel=0.1)
+    drawn, unknown = outlook.auto_seconds(Search(most=50, taken=5))
+    _, best = outlook.auto_seconds(Search(most=50, taken=50))
+    assert unknown.low == pytest.approx(best.low, rel=0.05)
+    assert unknown.high == pytest.approx(capped.high, rel=0.05)
+    assert 0.3 < np.mean(drawn <= best.high) < 0.7
+    paced = Outlook(known(np.full(200, 2.0)), accounts=200, starts_per_minute=30)
+    assert paced.auto_seconds(Search(most=50, taken=50))[1].low >= 2 * 199
 
 
 # The schedule that the times are drawn with.

@@ -217,6 +217,13 @@ async def test_a_budget_holds_or_not() -> None:
     assert (short.frame["budget_likelihood"] == 0).all()
 
 
+async def test_a_budget_that_is_just_enough_holds() -> None:
+    """Ninety times ten cents are more than $9.00 in binary."""
+    provider = PlannedProvider(Kind(seconds=lognormal(0.1), flat_usd=0.1), seed=7)
+    plan = await planned(provider, budget_usd=10.0)
+    assert (plan.frame["budget_likelihood"] == 1).all()
+
+
 async def test_a_provider_that_says_its_limit_bounds_the_time() -> None:
     kind = Kind(seconds=lambda _: 2.0, per_minute=30, burst=20)
     plan = await planned(PlannedProvider(kind, seed=8), 310)
@@ -336,7 +343,7 @@ async def test_where_nobody_knows_what_is_taken_auto_is_not_promised() -> None:
     assert auto["seconds_high"] > 60  # five at once, as in the sample
     assert plan.concurrency is None
     assert "No concurrency is sure to end" in str(plan)
-    assert "No more than 5 at once have been tried" in str(plan)
+    assert "takes more than 5 at once is not known" in str(plan)
 
 
 async def test_auto_is_recommended_by_its_name_where_more_has_been_taken() -> None:
