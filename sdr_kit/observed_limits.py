@@ -38,21 +38,20 @@ class ObservedLimits:
         """More at once than so many are no faster; infinity when that is not known."""
         return min(self.cap or math.inf, self.knee or math.inf)
 
-    @property
-    def sentences(self) -> list[str]:
-        """What is known, a sentence each."""
+    def sentences(self, most: int) -> list[str]:
+        """What bounds a run of at most so many at once, a sentence each."""
         said = []
         if self.per_minute is not None:
             said.append(
                 f"The provider takes about {self.per_minute:,.0f} calls a minute; more "
                 "at once does not make it faster than that."
             )
-        if self.cap is not None:
+        if self.cap is not None and self.cap < most:
             said.append(
                 f"The provider takes {self.cap:,} calls at once and refuses more; a "
                 "higher concurrency is no faster."
             )
-        if self.knee is not None:
+        if self.knee is not None and self.knee < most:
             said.append(f"More than {self.knee:,} at once only make each slower.")
         return said
 

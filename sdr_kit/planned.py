@@ -373,7 +373,7 @@ def _notes(
             f"Whether the provider takes more than {limits.taken:,} at once is not "
             "known."
         )
-    return [*notes, *limits.sentences]
+    return [*notes, *limits.sentences(most)]
 
 
 def _written(

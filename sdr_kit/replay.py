@@ -15,7 +15,7 @@ from sdr_kit.account import Attempt, Outcome
 from sdr_kit.comparison import Comparison, Counts, comparison_row
 from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.legs import legs_by_position
-from sdr_kit.observed_limits import ObservedLimits, observed_limits
+from sdr_kit.observed_limits import observed_limits
 from sdr_kit.schedules import scheduled_seconds
 from sdr_kit.words import counted
 
@@ -84,12 +84,13 @@ def replayed(
         for level, seconds in times.items()
     ]
     refused = sum(each.outcome == "rate_limited" for each in made)
+    said = limits.sentences(levels[-1])
     return Comparison(
-        frame=pd.DataFrame(rows), simulated=True, notes=_notes(counts, refused, limits)
+        frame=pd.DataFrame(rows), simulated=True, notes=_notes(counts, refused, said)
     )
 
 
-def _notes(counts: Counts, refused: int, limits: ObservedLimits) -> tuple[str, ...]:
+def _notes(counts: Counts, refused: int, limits: Sequence[str]) -> tuple[str, ...]:
     accounts = counted(counts.completed + counts.failed, "account")
     notes = [
         f"Simulated from the calls recorded for {accounts}, each as long as it was; "
@@ -97,4 +98,4 @@ def _notes(counts: Counts, refused: int, limits: ObservedLimits) -> tuple[str, .
     ]
     if refused:
         notes.append(f"{counted(refused, 'refused call')} left out.")
-    return (*notes, *limits.sentences)
+    return (*notes, *limits)

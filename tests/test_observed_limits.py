@@ -37,7 +37,8 @@ def test_refusals_above_all_that_is_taken_show_a_cap() -> None:
     limits = observed_limits(rounds(8, 2, number=5))
     assert (limits.cap, limits.at_once, limits.taken) == (8, 8, 8)
     assert limits.per_minute is None
-    assert limits.sentences == [
+    assert limits.sentences(8) == []
+    assert limits.sentences(9) == [
         "The provider takes 8 calls at once and refuses more; a higher concurrency is "
         "no faster."
     ]
@@ -93,7 +94,8 @@ def test_a_knee_must_show_where_a_run_went_beyond_it() -> None:
 def test_the_lower_of_cap_and_knee_bounds_how_many_do_any_good() -> None:
     limits = observed_limits(rounds(2, 0, number=3), Learned(knee=7, cap=9))
     assert (limits.knee, limits.cap, limits.at_once) == (7, 9, 7)
-    assert "More than 7 at once only make each slower." in limits.sentences
+    assert "More than 7 at once only make each slower." in limits.sentences(8)
+    assert limits.sentences(7) == []
 
 
 def test_what_did_no_harm_was_taken() -> None:
