@@ -20,6 +20,7 @@ from blockbuster import blockbuster_ctx
 import sdr_kit
 from sdr_kit import Account, Job, Permanent, Research, Sandbox, Settings, Store
 from sdr_kit.account import Edit, Evidence, Status, Usage
+from sdr_kit.fingerprint import provider_of
 from sdr_kit.job_results import Asked
 from sdr_kit.memory_store import MemoryStore
 from tests.accounts import made_up
@@ -667,5 +668,6 @@ def test_a_job_says_who_does_the_research() -> None:
     assert job.asked == Asked(name="moody", synthetic=True)
     job.wait(5)
     plain = sdr_kit.start(made_up(1), quick, store="memory")
-    assert plain.asked == Asked(name="quick", synthetic=False)
+    who = Asked(name="quick", synthetic=False, provider=provider_of(quick))
+    assert plain.asked == who
     plain.wait(5)
