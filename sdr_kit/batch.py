@@ -31,6 +31,7 @@ from sdr_kit.results import attempts_frame, results_frame
 from sdr_kit.settings import Concurrency, Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.threads import Threads
+from sdr_kit.wishes import check_sequential
 from sdr_kit.worker import Researcher, name_of, notices_of, time_scale_of
 
 T = TypeVar("T")
@@ -278,13 +279,15 @@ class Job(JobResults):
 
     @property
     def concurrency(self) -> Concurrency:
-        """How many accounts may run at once; set it at any time.
+        """How many accounts may run at once, as it was chosen last; set it at any time.
 
         Raised, more start at once; lowered, what runs above it finishes.
 
         Raises:
             ValueError: Set to anything but a whole number from 1 to
                 `MAX_CONCURRENCY`, or `"auto"`.
+            RuntimeError: Set to another number than 1 of a sequential job; once it has
+                ended, `retry` takes another mode.
         """
         return self._newest._engine.concurrency
 
@@ -292,6 +295,8 @@ class Job(JobResults):
     def concurrency(self, concurrency: Concurrency) -> None:
         chosen = self._request.settings.check_choice(concurrency)
         newest = self._newest
+        if newest.progress.sequential:
+            check_sequential(self.id, chosen)
         newest._engine.concurrency = chosen
         newest._tell(lambda engine: engine.resize(chosen))
 
@@ -372,6 +377,8 @@ class Job(JobResults):
         self,
         positions: Iterable[int] | None = None,
         *,
+        mode: str | None = None,
+        concurrency: Concurrency | None = None,
         deadline_seconds: float | None = None,
     ) -> Job:
         """Takes up the job again, once it has ended, on accounts without research.
@@ -384,6 +391,9 @@ class Job(JobResults):
         Args:
             positions: Failed or unfinished accounts by their places in the list
                 (`unfinished()` is what a cancelled run left); None is all that failed.
+            mode: `"parallel"` or `"sequential"`; None is as before, or parallel when
+                a concurrency is given.
+            concurrency: How many at once, or `"auto"`; None is what was chosen last.
             deadline_seconds: After so many seconds from now nothing more is started;
                 see `process`. The one before does not count.
 
@@ -393,14 +403,25 @@ class Job(JobResults):
         Raises:
             RuntimeError: The job has not ended, or another retry of it is under way.
             ValueError: There is nothing to retry, a position is completed or none of
-                the list, the budget has no room for one more account, or the deadline
-                is none.
+                the list, the budget has no room for one more account, or another
+                argument is outside its range.
             StoreError: The database cannot be used.
         """
-        return self._go_on(positions, again=False, deadline_seconds=deadline_seconds)
+        return self._go_on(
+            positions,
+            again=False,
+            mode=mode,
+            concurrency=concurrency,
+            deadline_seconds=deadline_seconds,
+        )
 
     def reprocess(
-        self, positions: Iterable[int], *, deadline_seconds: float | None = None
+        self,
+        positions: Iterable[int],
+        *,
+        mode: str | None = None,
+        concurrency: Concurrency | None = None,
+        deadline_seconds: float | None = None,
     ) -> Job:
         """Takes up the job again, once it has ended, on accounts as if they were new.
 
@@ -410,6 +431,8 @@ class Job(JobResults):
 
         Args:
             positions: Accounts by their places in the list.
+            mode: As for `retry`.
+            concurrency: As for `retry`.
             deadline_seconds: As for `retry`.
 
         Returns:
@@ -418,16 +441,24 @@ class Job(JobResults):
         Raises:
             RuntimeError: As `retry`.
             ValueError: There is no position, one is none of the list, the budget has
-                no room for one more account, or the deadline is none.
+                no room for one more account, or another argument is outside its range.
             StoreError: The database cannot be used.
         """
-        return self._go_on(positions, again=True, deadline_seconds=deadline_seconds)
+        return self._go_on(
+            positions,
+            again=True,
+            mode=mode,
+            concurrency=concurrency,
+            deadline_seconds=deadline_seconds,
+        )
 
     def _go_on(
         self,
         positions: Iterable[int] | None,
         *,
         again: bool,
+        mode: str | None,
+        concurrency: Concurrency | None,
         deadline_seconds: float | None,
     ) -> Job:
         with self._request.retrying:
@@ -436,10 +467,15 @@ class Job(JobResults):
                 raise RuntimeError(
                     f"job {self.id} has not ended; cancel it or wait for it first"
                 )
+            if mode is None and concurrency is not None:
+                mode = "parallel"
+            if concurrency is None and not newest.progress.sequential:
+                concurrency = newest._engine.concurrency
             engine = self._request.engine_for_retry(
                 positions,
                 again=again,
-                concurrency=newest._engine.concurrency,
+                mode=mode,
+                concurrency=concurrency,
                 deadline_seconds=deadline_seconds,
                 so_far=newest._engine.tally,
                 sample=newest._engine.unasked,

@@ -27,6 +27,7 @@ class Course:
         gate: When the next attempt may start.
         feed: Who is next.
         tally: What the run has come to.
+        sequential: Whether it is one at a time, whatever concurrency says.
         at_work: Who has a slot, by position.
         workers: What each worker is to begin with, until it has begun.
         now: The running loop's clock; it stands still until there is a loop.
@@ -40,6 +41,7 @@ class Course:
     gate: Gate
     feed: Feed
     tally: Tally
+    sequential: bool = False
     at_work: dict[int, Work] = field(default_factory=dict)
     workers: dict[asyncio.Task[None], Work | None] = field(default_factory=dict)
     now: Callable[[], float] = lambda: 0.0

@@ -64,7 +64,7 @@ class Engine:
         researcher: See `sdr_kit.process`.
         limit: How many at once, to begin with; in auto the highest to be tried.
         auto: Whether the best number below the limit is looked for.
-        sequential: Whether the limit is 1 because the mode is sequential.
+        sequential: Whether it is one at a time, whatever concurrency says.
         learned: What earlier runs have found out about the provider's limits.
         settings: Retries, waits, delays.
         store: Where outcomes go.
@@ -137,6 +137,7 @@ class Engine:
             ),
             feed=Feed(self._sample.first, now=0.0, tried=tried),
             tally=tally,
+            sequential=sequential,
         )
         self._writer = Writer(
             store,
@@ -174,7 +175,6 @@ class Engine:
             self._watch,
             self._ending,
             delay_ms=settings.account_delay_ms,
-            sequential=sequential,
             remembered=provider_of(researcher) is not None,
         )
         self._opening: anyio.CancelScope
@@ -300,6 +300,7 @@ class Engine:
             self._job_id,
             self._fence,
             snapshot=self._snapshot,
+            choice=lambda: self.concurrency,
             obey=lambda wanted: tell(lambda: self._obey(wanted)),
             lost=lambda message: tell(lambda: self._lose(message)),
         )
@@ -314,7 +315,8 @@ class Engine:
 
     def _obey(self, wanted: Wanted) -> None:
         """Does what another process wants."""
-        if (limit := wanted.get("limit")) is not None:
+        limit = wanted.get("limit")
+        if limit is not None and not self._course.sequential:
             most = self._settings.max_concurrency
             self.concurrency = AUTO if limit == AUTO else min(limit, most)
             self.resize(self.concurrency)
@@ -395,6 +397,7 @@ class Engine:
                 seconds=seconds,
                 slot_seconds=self.tally.slots.slot_seconds(seconds),
                 samples=self.tally.history.samples,
+                progress=self.progress(),
             )
             await self._writer.keep_limits(
                 provider_of(self._researcher), course.gate.lessons

@@ -192,7 +192,7 @@ class JobStore:
         slot_seconds: float,
         samples: Sequence[Sample],
     ) -> bool:
-        """Renews the lease of a job, and notes how it is doing.
+        """Renews the lease of a job, and notes how it is doing and what was chosen.
 
         Args:
             job_id: The job.
@@ -210,6 +210,7 @@ class JobStore:
             seconds=progress.seconds,
             slot_seconds=slot_seconds,
             budget_usd=progress.budget_usd,
+            **_choice(progress),
         )
 
         def beat(connection: sa.Connection) -> bool:
@@ -248,15 +249,16 @@ class JobStore:
 
         Args:
             job_id: The job.
-            limit: How many accounts may run at once, from 1 to what the holder's
-                `MAX_CONCURRENCY` allows; above that is as many as it allows.
+            limit: How many accounts may run at once: `"auto"`, or from 1 to what the
+                holder's `MAX_CONCURRENCY` allows; above that is as many as it allows.
             state: `"running"`, `"paused"` or `"cancelled"`.
             budget_usd: What it may cost in US dollars in all, above 0; infinity is no
                 bound.
 
         Raises:
             ValueError: Nothing is wanted, or a value is outside its range.
-            RuntimeError: Nobody works on the job.
+            RuntimeError: Nobody works on the job, or it is sequential and another
+                limit is wanted.
             NoJobError: There is no such job.
         """
         job_id, jobs = job_number(job_id), schema.jobs
@@ -266,8 +268,11 @@ class JobStore:
             row = connection.execute(jobs.select().where(jobs.c.id == job_id)).first()
             if row is None:
                 raise NoJobError(f"there is no job {job_id} in {self}")
-            if not schema.job_of(row).held:
+            job = schema.job_of(row)
+            if not job.held:
                 raise RuntimeError(f"nobody works on job {job_id}; continue it first")
+            if limit is not None and job.sequential:
+                wishes.check_sequential(job_id, limit)
             all_of_it = wishes.added(json.loads(row.wanted or "{}"), wanted)
             change = jobs.update().where(jobs.c.id == job_id)
             connection.execute(change.values(wanted=json.dumps(all_of_it)))
@@ -289,6 +294,7 @@ class JobStore:
         seconds: float,
         slot_seconds: float = 0.0,
         samples: Sequence[Sample] = (),
+        progress: Progress | None = None,
         fence: int = FIRST_FENCE,
         patient: bool = True,
     ) -> int:
@@ -301,6 +307,7 @@ class JobStore:
             seconds: How long it has run.
             slot_seconds: Slots allowed × the seconds they were.
             samples: The points of its chart.
+            progress: Its last snapshot, which has what was chosen; None leaves that.
             fence: Under which it was taken.
             patient: Whether to wait for a busy database for longer than SQLite does.
 
@@ -317,6 +324,7 @@ class JobStore:
             holder=None,
             lease_until=None,
             wanted=None,
+            **({} if progress is None else _choice(progress)),
         )
 
         def note(connection: sa.Connection) -> int:
@@ -432,6 +440,7 @@ def _begin(connection: sa.Connection, job_id: int, how: Beginning) -> None:
             researcher=how.researcher,
             concurrency=how.concurrency,
             auto=how.auto,
+            sequential=how.sequential,
             state="running",
             synthetic=how.synthetic,
             terms=how.terms,
@@ -443,6 +452,12 @@ def _begin(connection: sa.Connection, job_id: int, how: Beginning) -> None:
     if how.fingerprint is not None and how.reuse_since is not None:
         same = {"by": schema.short(how.fingerprint), "since": how.reuse_since}
         connection.execute(_TAKE_OVER, {"job": job_id, **same})
+
+
+def _choice(now: Progress) -> dict[str, Any]:
+    """Gives what was chosen last, which a job that is gone on with begins with."""
+    most = now.most or now.limit
+    return {"concurrency": most, "auto": now.auto, "sequential": now.sequential}
 
 
 def _lease() -> dict[str, Any]:

@@ -19,6 +19,7 @@ import anyio
 
 from sdr_kit.errors import StoreError
 from sdr_kit.progress import Progress, Sample
+from sdr_kit.settings import Concurrency
 from sdr_kit.store import Store
 from sdr_kit.wishes import after
 
@@ -53,6 +54,7 @@ class Keeper:
         job_id: The job.
         fence: The number under which it was taken.
         snapshot: Says how the run is doing; called on the keeper's thread.
+        choice: Says what concurrency is chosen; another one is noted at once.
         obey: Is told what another process wants: `limit` (int or `"auto"`), `state`
             (`"running"`, `"paused"`, `"cancelled"`), `budget_usd`; on the keeper's
             thread.
@@ -66,6 +68,7 @@ class Keeper:
         fence: int,
         *,
         snapshot: Callable[[], Snapshot],
+        choice: Callable[[], Concurrency],
         obey: Callable[[Wanted], None],
         lost: Callable[[str], None],
     ) -> None:
@@ -73,6 +76,8 @@ class Keeper:
         self._job_id = job_id
         self._fence = fence
         self._snapshot = snapshot
+        self._choice = choice
+        self._noted: Concurrency | None = None  # of what is chosen
         self._obey = obey
         self._lost = lost
         self._heard = 0  # the number of the last wish
@@ -107,6 +112,7 @@ class Keeper:
             looked = time.time()
             try:
                 due = heard or slept or turn % beats == 0
+                due = due or self._choice() != self._noted
                 heard = self._listen()
                 if due and not self._beat():
                     self._lost(self._store.taken_by(self._job_id))
@@ -132,6 +138,7 @@ class Keeper:
             slot_seconds=now.slot_seconds,
             samples=fresh,
         )
+        self._noted = now.progress.concurrency
         if fresh:
             self._sampled = fresh[-1].seconds
         return kept

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sdr_kit.account import Usage
+from sdr_kit.settings import AUTO, Concurrency
 from sdr_kit.words import dollars, duration
 
 State = Literal[
@@ -65,6 +66,9 @@ class Progress:
         reused: Completed accounts whose research an earlier job has paid for.
         limit: How many may run at once, by what was chosen and what the provider takes.
         auto: Whether the best number is looked for.
+        most: The number chosen; in auto the highest that may be tried. 0: an older
+            version took the snapshot, which says no more than `limit`.
+        sequential: Whether it is one at a time, whatever concurrency says.
         held_back: What has kept the run from being faster so far, a sentence; None
             before that can be said.
         accounts_per_minute: Rate over the last window (3 to 120 s); a pause in it
@@ -101,6 +105,16 @@ class Progress:
     reused: int = 0
     auto: bool = False
     held_back: str | None = None
+    most: int = 0
+    sequential: bool = False
+
+    @property
+    def concurrency(self) -> Concurrency:
+        """What was chosen and taken up: how many at once, or `"auto"`.
+
+        The provider may take fewer, see `limit`.
+        """
+        return AUTO if self.auto else self.most or self.limit
 
     @property
     def held(self) -> bool:

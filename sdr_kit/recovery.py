@@ -94,6 +94,7 @@ def resume(
     *,
     positions: Iterable[int] | None = None,
     accounts: Accounts | None = None,
+    mode: str | None = None,
     concurrency: Concurrency | None = None,
     budget_usd: float | None = None,
     deadline_seconds: float | None = None,
@@ -118,8 +119,10 @@ def resume(
             completed ones too; None is all that have no result.
         accounts: Its list as it was loaded, with the source's own columns and rows;
             None is as the store has it.
-        concurrency: How many at once, or `"auto"`; None is as it began, or as the
-            settings say.
+        mode: `"parallel"` or `"sequential"`; None is as before, or parallel when a
+            concurrency is given.
+        concurrency: How many at once, or `"auto"`; None is what was chosen last, or
+            what the settings say when nothing was.
         budget_usd: What it may cost in all, with what it has cost; None is as before.
         deadline_seconds: After so many seconds from now nothing more is started; see
             `process`.
@@ -148,15 +151,19 @@ def resume(
             f"pass who is asked: resume({job_id}, researcher)"
         )
     begins = job.state == "ready"
-    if concurrency is None and not begins:
-        top = settings.max_concurrency
-        concurrency = AUTO if job.auto else min(job.concurrency, top)
+    if mode is None and concurrency is not None:
+        mode = "parallel"
+    if not begins:
+        mode = mode or ("sequential" if job.sequential else "parallel")
+        if concurrency is None and not job.sequential:
+            top = settings.max_concurrency
+            concurrency = AUTO if job.auto else min(job.concurrency, top)
     if budget_usd is None and not begins:
         budget_usd = math.inf if job.budget_usd is None else job.budget_usd
     request = Request(
         _list_of(where, job, accounts),
         researcher,
-        mode=None if concurrency is None else "parallel",
+        mode=mode,
         concurrency=concurrency,
         store=where,
         settings=settings,

@@ -46,7 +46,7 @@ class Request:
         self.researcher = check_researcher(researcher)
         self.settings = settings or Settings()
         self.concurrency = self.settings.chosen_concurrency(mode, concurrency)
-        self.sequential = self.settings.is_sequential(mode)
+        self.sequential = self.settings.chosen_mode(mode) == "sequential"
         self.budget_usd = self.settings.chosen_budget(budget_usd)
         chosen = check_deadline(deadline_seconds)
         self.deadline_seconds = math.inf if chosen is None else chosen
@@ -98,6 +98,7 @@ class Request:
             researcher=name_of(self.researcher),
             concurrency=self.limit,
             auto=self.concurrency == AUTO,
+            sequential=self.sequential,
             synthetic=self.synthetic,
             terms=terms_of(self.researcher),
             fingerprint=fingerprint_of(self.researcher),
@@ -200,7 +201,8 @@ class Request:
         positions: Iterable[int] | None,
         *,
         again: bool,
-        concurrency: Concurrency,
+        mode: str | None = None,
+        concurrency: Concurrency | None,
         so_far: Tally,
         sample: Set[int],
         deadline_seconds: float | None = None,
@@ -210,7 +212,8 @@ class Request:
         Args:
             positions: The accounts to work on again; None is all that failed.
             again: Whether completed ones may be among them.
-            concurrency: How many at once.
+            mode: `"parallel"` or `"sequential"`; None is as before.
+            concurrency: How many at once; None is as the settings say.
             so_far: The books of the job.
             sample: Accounts that come first, before the run asks about the others: it
                 ended before it could. Those that have been tried are among them.
@@ -221,7 +224,9 @@ class Request:
                 no deadline.
         """
         late = check_deadline(deadline_seconds)
-        self.concurrency = concurrency
+        if mode is None:
+            mode = "sequential" if self.sequential else "parallel"
+        concurrency = self.settings.chosen_concurrency(mode, concurrency)
         statuses = self.store.statuses(self.job_id)
         failed = {place for place, status in statuses.items() if status == "failed"}
         chosen = failed if positions is None else self._checked(positions)
@@ -237,6 +242,7 @@ class Request:
         if not so_far.budget.allows(0):
             raise ValueError(so_far.budget.reason)
         before, self.fence = self.fence, self.store.claim(self.job_id)
+        self.concurrency, self.sequential = concurrency, mode == "sequential"
         if self.fence > before + 1:  # others have gone on with it since
             so_far = self._stored_books(so_far.budget.usd)
         return self._engine_again(

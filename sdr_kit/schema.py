@@ -32,7 +32,7 @@ from sdr_kit.progress import Progress, Sample
 from sdr_kit.stored_job import StoredJob
 
 # 1 had no edits, 2 no evidence and usage, 3 no terms, 4 no leases and no reuse, 5 no
-# auto, 6 no learned limits with an age of their own.
+# auto, 6 no learned limits with an age of their own and no sequential.
 SCHEMA_VERSION = 7
 
 metadata = sa.MetaData()
@@ -59,6 +59,7 @@ jobs = sa.Table(
     sa.Column("fence", sa.Integer),  # how often it was taken
     sa.Column("wanted", sa.Text),  # what others want of the holder, as JSON
     sa.Column("auto", sa.Boolean),  # whether concurrency is the most; null: no
+    sa.Column("sequential", sa.Boolean),  # whether it stays 1; null: no
     sqlite_autoincrement=True,  # the number of a deleted job is not given again
 )
 
@@ -304,6 +305,7 @@ def job_of(row: sa.Row[Any]) -> StoredJob:
         lease=lease,
         progress=None if progress is None else Progress(**json.loads(progress)),
         auto=bool(row.auto),
+        sequential=bool(row.sequential),
     )
 
 

@@ -246,18 +246,22 @@ class Settings(BaseSettings):
         Raises:
             ValueError: An unknown mode, or a concurrency outside its range.
         """
-        if mode not in (None, "sequential", "parallel"):
-            raise ValueError(f"mode is {mode!r}; it must be 'sequential' or 'parallel'")
+        parallel = self.chosen_mode(mode) == "parallel"
         if concurrency is not None:
             self.check_choice(concurrency)
-        one_by_one = self.is_sequential(mode)
-        return 1 if one_by_one else concurrency or self.processing_concurrency
+        return (concurrency or self.processing_concurrency) if parallel else 1
 
-    def is_sequential(self, mode: str | None) -> bool:
-        """Says whether a mode means one at a time; None is the settings' way."""
-        return mode == "sequential" or (
-            mode is None and not self.enable_parallel_processing
-        )
+    def chosen_mode(self, mode: str | None) -> str:
+        """Gives the mode that a caller asked for, `"sequential"` or `"parallel"`.
+
+        Raises:
+            ValueError: It is another one.
+        """
+        if mode is None:
+            return "parallel" if self.enable_parallel_processing else "sequential"
+        if mode not in ("sequential", "parallel"):
+            raise ValueError(f"mode is {mode!r}; it must be 'sequential' or 'parallel'")
+        return mode
 
     def check_choice(self, concurrency: Concurrency) -> Concurrency:
         """Gives a number or `"auto"` back when it may be chosen.

@@ -29,12 +29,10 @@ class Standing:
         ending: Ending,
         *,
         delay_ms: float,
-        sequential: bool,
         remembered: bool,
     ) -> None:
         self.over = False
         self._delay_ms = delay_ms
-        self._sequential = sequential
         self._remembered = remembered
         books = course.tally
         self._earlier = books.seconds, books.work_seconds, books.answered
@@ -67,6 +65,8 @@ class Standing:
             retries=tally.retries,
             limit=course.gate.allowed,
             auto=course.gate.auto,
+            most=course.gate.limit,
+            sequential=course.sequential,
             held_back=self._maybe_held_back(),
             accounts_per_minute=rate,
             seconds=now,
@@ -95,7 +95,7 @@ class Standing:
                 late_seconds=self._watch.late_seconds,
                 limit=gate.limit,
                 auto=gate.auto,
-                sequential=self._sequential,
+                sequential=self._course.sequential,
                 at_once=(tally.work_seconds - worked) * per_second,
                 answered_per_minute=60 * (tally.answered - answered) * per_second,
                 latency=tally.latency,

@@ -33,6 +33,7 @@ class Beginning:
         researcher: What the researcher is called.
         concurrency: How many at once, to begin with; in auto at most.
         auto: Whether the best number is looked for.
+        sequential: Whether it is one at a time, whatever concurrency says.
         synthetic: Whether what it says is invented.
         terms: Who answers, what is asked, and at which prices; None when nobody knows.
         fingerprint: Who answers and what is asked; None when nobody knows.
@@ -49,6 +50,7 @@ class Beginning:
     reuse_since: str | None = None
     budget_usd: float | None = None
     auto: bool = False
+    sequential: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,8 +65,10 @@ class StoredJob:
         researcher: What the researcher is called; empty before the job has begun.
         synthetic: Whether what the researcher says is invented.
         terms: Who answers, what is asked, and at which prices; None: nobody knows.
-        concurrency: How many at once, to begin with, in auto at most; 0 before that.
+        concurrency: How many at once, as it was chosen last, in auto at most; 0 before
+            anything was.
         auto: Whether the best number is looked for.
+        sequential: Whether it is one at a time, whatever concurrency says.
         total: Accounts in the list.
         state: As it was last noted; `running` may be one whose process has died.
         reason: Why it ended early; else None.
@@ -88,21 +92,12 @@ class StoredJob:
     lease: Lease
     progress: Progress | None
     auto: bool = False
-
-    @property
-    def chosen(self) -> Concurrency:
-        """What concurrency it was begun with."""
-        return AUTO if self.auto else self.concurrency
+    sequential: bool = False
 
     @property
     def choice(self) -> Concurrency | None:
-        """What concurrency is chosen now, as far as its row says; None: none yet.
-
-        Of one at work with a number, that is what its provider takes when that is less.
-        """
-        if self.held and self.progress is not None:
-            return AUTO if self.progress.auto else self.progress.limit
-        return self.chosen or None
+        """What concurrency was chosen last; None before anything was."""
+        return AUTO if self.auto else self.concurrency or None
 
     def begun_by(self, name: str, terms: str | None) -> bool:
         """Whether it was begun with a researcher of that name, asked the same.

@@ -97,16 +97,18 @@ class WatchedJob(JobResults):
 
     @property
     def concurrency(self) -> Concurrency:
-        """How many accounts may run at once; set it while somebody works on it.
+        """How many accounts may run at once, as it was chosen last.
+
+        Set it while somebody works on it.
 
         Raises:
             ValueError: Set to anything but a whole number from 1 to
                 `MAX_CONCURRENCY`, or `"auto"`.
-            RuntimeError: Set while nobody works on it.
+            RuntimeError: Set while nobody works on it, or of a sequential job.
         """
-        progress = self.progress
-        now: Concurrency = AUTO if progress.auto else progress.limit
-        if self._limit == now or self._overruled(progress):
+        now = self.progress.concurrency
+        late = time.monotonic() - self._asked_at >= HEARD_SECONDS
+        if self._limit == now or late:  # heard, or something else was chosen since
             self._limit = None
         return now if self._limit is None else self._limit
 
@@ -115,17 +117,6 @@ class WatchedJob(JobResults):
         limit = self._settings.check_choice(concurrency)
         self._source.steer(self.id, limit=limit)
         self._limit, self._asked_at = limit, time.monotonic()
-
-    def _overruled(self, now: Progress) -> bool:
-        """Whether something else was chosen since, here or elsewhere.
-
-        Less than what was asked for is no sign of it: the provider may take no more.
-        """
-        if self._limit is None or time.monotonic() - self._asked_at < HEARD_SECONDS:
-            return False
-        if now.auto or self._limit == AUTO:
-            return now.auto != (self._limit == AUTO)
-        return now.limit > self._limit
 
     @property
     def budget_usd(self) -> float | None:
@@ -219,6 +210,8 @@ def _progress(job: StoredJob, past: Past) -> Progress:
         retries=past.retries,
         limit=job.concurrency,
         auto=job.auto,
+        most=job.concurrency,
+        sequential=job.sequential,
         accounts_per_minute=0.0,
         seconds=past.seconds,
         eta_seconds=None,

@@ -39,6 +39,19 @@ def checked(
     return wanted
 
 
+def check_sequential(job_id: int, concurrency: Concurrency) -> None:
+    """Refuses another concurrency for a sequential job at work.
+
+    Raises:
+        RuntimeError: It is not 1.
+    """
+    if concurrency != 1:
+        raise RuntimeError(
+            f"job {job_id} is sequential: one account at a time, whatever concurrency "
+            "says; cancel it and go on with it in parallel"
+        )
+
+
 def added(known: Wishes, wanted: Mapping[str, Any]) -> dict[str, tuple[int, Any]]:
     """Gives the wishes with new ones."""
     number = 1 + max((each for each, _ in known.values()), default=0)

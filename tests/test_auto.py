@@ -124,7 +124,7 @@ async def test_a_job_says_that_it_was_begun_in_auto_and_goes_on_so(
         made_up(5), Capped(), concurrency="auto", store=store, settings=chosen()
     )
     job = store.job(run.job_id)
-    assert (job.chosen, job.auto, job.concurrency) == ("auto", True, 50)
+    assert (job.choice, job.auto, job.concurrency) == ("auto", True, 50)
     assert job.progress is None or job.progress.auto
 
 

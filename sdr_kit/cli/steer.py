@@ -19,7 +19,7 @@ from sdr_kit.dates import local
 from sdr_kit.errors import SdrKitError
 from sdr_kit.progress import Progress
 from sdr_kit.recovery import jobs, open_job
-from sdr_kit.settings import AUTO, Concurrency
+from sdr_kit.settings import Concurrency
 from sdr_kit.words import dollars
 
 HEARD_SECONDS = 5.0  # within which whoever runs a job says what it has heard
@@ -63,7 +63,7 @@ def change(
         raise SdrKitError("nothing is wanted; give --concurrency or --budget-usd")
 
     def heard(now: Progress) -> bool:
-        return _has_taken_up(now, concurrency) and (
+        return concurrency in (None, now.concurrency) and (
             budget_usd in (None, now.budget_usd or float("inf"))
         )
 
@@ -120,12 +120,6 @@ def _steer(
         Screen().say(f"Job {job_id}: {_standing(now)}")
     else:
         Screen().say(f"Job {job_id} was told; it has not answered yet")
-
-
-def _has_taken_up(now: Progress, choice: Concurrency | None) -> bool:
-    if choice is None:
-        return True
-    return now.auto if choice == AUTO else not now.auto and now.limit == choice
 
 
 def _standing(now: Progress) -> str:

@@ -186,7 +186,8 @@ def _take_up(
             settings, job, wanted.researcher, wanted.briefs
         )
     if researcher is not None and not job.held:
-        choice = wanted.concurrency or job.chosen
+        choice = wanted.concurrency or job.choice
+        choice = choice or settings.chosen_concurrency(None, None)
         budget_usd = wanted.budget_usd or job.budget_usd
         _tell_choice(screen, researcher, choice, budget_usd, store, settings)
 

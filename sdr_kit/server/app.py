@@ -154,7 +154,7 @@ def start(request: Request, body: Start) -> Started:
     now, choice = job.progress, job.concurrency
     return Started(
         job_id=job.id,
-        mode=body.mode or ("sequential" if choice == 1 else "parallel"),
+        mode="sequential" if now.sequential else "parallel",
         concurrency=choice,
         researcher=job.asked.name,
         budget_usd=now.budget_usd,

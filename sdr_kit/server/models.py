@@ -251,6 +251,10 @@ class JobState(JobSummary):
     """How a job is doing. Counts are of what is stored."""
 
     synthetic: bool = Field(description="Whether what is found is invented.")
+    mode: Mode | None = Field(
+        description="`sequential` is one at a time, whatever concurrency says; null: "
+        "not begun."
+    )
     in_flight: int = Field(description="Accounts started and not yet stored.")
     running: int = Field(description="Accounts whose researcher is at work.")
     waiting: int = Field(description="Accounts that wait for another try.")

@@ -31,7 +31,7 @@ from sdr_kit.research.ready_made import (
     ready_made,
 )
 from sdr_kit.server.problems import Problem, wrong
-from sdr_kit.settings import AUTO, Concurrency, Settings
+from sdr_kit.settings import Settings
 from sdr_kit.store import Store
 from sdr_kit.stored_job import StoredJob
 from sdr_kit.worker import Researcher
@@ -140,10 +140,8 @@ class Office:
         stored = self.store.job(job_id)
         if "concurrency" in options:
             self._check_concurrency(options["concurrency"])
-        limit = None  # as it began, or as the settings say
-        if mode is not None or "concurrency" in options:
-            chosen = options.get("concurrency")
-            limit = self.settings.chosen_concurrency(mode, chosen)
+        if "concurrency" in options:  # else as it was, or as the settings say
+            mode = self.settings.chosen_mode(mode)
         if stored.state == "ready" or researcher is not None or brief is not None:
             who = self._researcher(researcher or SANDBOX, brief or GENERAL)
         else:
@@ -151,7 +149,8 @@ class Office:
         return self._go_on(
             job_id,
             who,
-            concurrency=limit,
+            mode=mode,
+            concurrency=options.get("concurrency"),
             budget_usd=options.get("budget_usd"),
             deadline_seconds=options.get("deadline_seconds"),
             refresh=refresh,
@@ -298,16 +297,18 @@ class Office:
 
         Raises:
             NoJobError: There is no such job.
-            Problem: Nobody works on it, or a value is not allowed.
+            Problem: Nobody works on it, it is sequential and another concurrency is
+                chosen, or a value is not allowed.
         """
         if "concurrency" in chosen:
             self._check_concurrency(chosen["concurrency"])
         job = self._at_work(job_id)
         with _unless_ended():
-            for name, value in chosen.items():
-                setattr(job, name, value)
+            for name in ("concurrency", "budget_usd"):  # the one that may be refused
+                if name in chosen:
+                    setattr(job, name, chosen[name])
         choice = chosen.get("concurrency")
-        self._settle(job, lambda now: choice is None or _heard(now, choice))
+        self._settle(job, lambda now: choice in (None, now.concurrency))
 
     def delete(self, job_id: int) -> None:
         """Deletes a job and its results.
@@ -521,9 +522,11 @@ def _plan_of(job_id: int, now: Progress, plan: Plan | None) -> dict[str, Any]:
     }
 
 
-def _heard(now: Progress, choice: Concurrency) -> bool:
-    """Whether a job has taken up another concurrency, as far as a snapshot tells."""
-    return now.auto if choice == AUTO else not now.auto and now.limit == choice
+def _mode(now: Progress) -> str | None:
+    """Says the mode of a job; None before it has begun."""
+    if now.state == "ready":
+        return None
+    return "sequential" if now.sequential else "parallel"
 
 
 def _state(stored: StoredJob, job: AnyJob) -> dict[str, Any]:
@@ -543,6 +546,7 @@ def _state(stored: StoredJob, job: AnyJob) -> dict[str, Any]:
         "synthetic": stored.synthetic,
         "holder": str(stored.lease.holder) if stored.held else None,
         "concurrency": job.concurrency or None,
+        "mode": _mode(now),
         "at_once": now.limit,
         **{name: getattr(now, name) for name in same},
     }

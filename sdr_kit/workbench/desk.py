@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -180,6 +181,7 @@ class Desk:
         *,
         again: bool = False,
         researcher: Researcher,
+        mode: str,
         concurrency: Concurrency,
         budget_usd: float | None,
         deadline_seconds: float | None,
@@ -191,6 +193,7 @@ class Desk:
             again: Whether completed ones are among them.
             researcher: Who goes on with a job that was not run in this process; the
                 others keep theirs.
+            mode: `"parallel"` or `"sequential"`.
             concurrency: How many at once, or `"auto"`.
             budget_usd: What the job may cost in all; None is no bound.
             deadline_seconds: So long from now nothing more is started; None is never.
@@ -200,13 +203,14 @@ class Desk:
         if job is None:
             raise RuntimeError("nothing has been run yet")
         if isinstance(job, Job):
-            job.concurrency = concurrency
             job.budget_usd = budget_usd
-            late = {"deadline_seconds": deadline_seconds}
             if again:
-                self.job = job.reprocess(positions or (), **late)
+                take_up = partial(job.reprocess, positions or ())
             else:
-                self.job = job.retry(positions, **late)
+                take_up = partial(job.retry, positions)
+            self.job = take_up(
+                mode=mode, concurrency=concurrency, deadline_seconds=deadline_seconds
+            )
             return self.job
         if positions is None:
             positions = [each.position for each in job.results(status="failed")]
@@ -216,6 +220,7 @@ class Desk:
             self.store,
             positions=positions,
             accounts=self._list(),
+            mode=mode,
             concurrency=concurrency,
             budget_usd=math.inf if budget_usd is None else budget_usd,
             deadline_seconds=deadline_seconds,

@@ -329,10 +329,10 @@ class Workbench(widgets.VBox):
         job = self._desk.job
         if job is None:
             return
-        if job.progress.state != "ready":  # nothing was chosen for it yet
+        now = job.progress
+        if now.state != "ready":  # nothing was chosen for it yet
             self._follow_choice(job.concurrency)
-            if self._told != 1:
-                self._mode.value = "Parallel"
+            self._mode.value = "Sequential" if now.sequential else "Parallel"
         self._watch(job)
 
     def _go_on(self, positions: list[int] | None, *, again: bool) -> None:
@@ -342,6 +342,7 @@ class Workbench(widgets.VBox):
                 positions,
                 again=again,
                 researcher=self._chooser.researcher,
+                mode=self._mode.value.lower(),
                 concurrency=self._told,
                 budget_usd=self._chooser.budget_usd,
                 deadline_seconds=self._chooser.deadline_seconds,
