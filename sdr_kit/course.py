@@ -61,6 +61,15 @@ class Course:
         """How long the run takes so far, or took."""
         return (self.now() if self.ended_at is None else self.ended_at) - self.began
 
+    @property
+    def found_limit(self) -> int | None:
+        """How many at once were found to be best; None: not found, or not fewer."""
+        gate = self.gate
+        known = [gate.learned.cap, gate.learned.knee if gate.auto else None]
+        least = min(filter(None, known), default=gate.limit)
+        allowed = gate.allowed  # something less may be a guess
+        return least if least == allowed < gate.limit else None
+
     def slots_changed(self) -> None:
         """Notes how many slots there are from now on."""
         slots = 0 if self.gate.paused else self.gate.allowed

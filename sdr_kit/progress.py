@@ -64,11 +64,14 @@ class Progress:
         waiting: Accounts that failed and wait for another try.
         retries: Attempts beyond each account's first.
         reused: Completed accounts whose research an earlier job has paid for.
-        limit: How many may run at once, by what was chosen and what the provider takes.
+        limit: How many may run at once, by what was chosen and by all that is known of
+            the provider; in auto a first guess until `found_limit` is there.
         auto: Whether the best number is looked for.
         most: The number chosen; in auto the highest that may be tried. 0: an older
             version took the snapshot, which says no more than `limit`.
         sequential: Whether it is one at a time, whatever concurrency says.
+        found_limit: How many at once were found to be best, when those are fewer than
+            may be chosen: the provider refuses more, or is no faster. None: not found.
         held_back: What has kept the run from being faster so far, a sentence; None
             before that can be said.
         accounts_per_minute: Rate over the last window (3 to 120 s); a pause in it
@@ -107,6 +110,7 @@ class Progress:
     held_back: str | None = None
     most: int = 0
     sequential: bool = False
+    found_limit: int | None = None
 
     @property
     def concurrency(self) -> Concurrency:
@@ -205,7 +209,8 @@ class Sample:
         seconds: Since the start of the run.
         accounts_per_minute: Rate over the last window.
         running: Accounts at work.
-        limit: How many may run at once; 0 while paused.
+        limit: How many may run at once; 0 while paused. In auto the most that the
+            provider has taken, until it is found how many are best.
         failed: Accounts given up so far.
         held: Whether the provider kept the run from starting accounts.
         note: What was found out about the provider since the last one; None: nothing.

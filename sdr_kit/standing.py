@@ -67,6 +67,7 @@ class Standing:
             auto=course.gate.auto,
             most=course.gate.limit,
             sequential=course.sequential,
+            found_limit=course.found_limit,
             held_back=self._maybe_held_back(),
             accounts_per_minute=rate,
             seconds=now,
@@ -160,9 +161,16 @@ class Recorder:
                 seconds=now.seconds,
                 accounts_per_minute=now.accounts_per_minute,
                 running=now.running,
-                limit=0 if now.state == "paused" else now.limit,
+                limit=self._limit(now),
                 failed=now.failed,
                 held=now.held,
                 note="; ".join(self._gate.notes.take()) or None,
             )
         )
+
+    def _limit(self, now: Progress) -> int:
+        if now.state == "paused":
+            return 0
+        if now.auto and now.found_limit is None:
+            return min(max(now.running, self._gate.cap.proven, 1), now.limit)
+        return now.limit

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from sdr_kit.cli.bar import LiveBar, pace
+from sdr_kit.cli.bar import LiveBar, at_once, pace
 from sdr_kit.cli.screen import Screen
 from sdr_kit.progress import Progress
 
@@ -68,9 +68,17 @@ def test_what_is_said_while_the_bar_is_away_stays(screen: Screen) -> None:
     assert seen(terminal.getvalue()) == ["Stopping.", "Ctrl-C again leaves at once."]
 
 
-def test_auto_says_how_many_it_has_come_to() -> None:
+def test_auto_says_what_it_may_and_then_what_it_found() -> None:
     assert "6 of 6 at work" in pace(NOW)
-    assert "6 at work (auto, 18 at once)" in pace(replace(NOW, auto=True, limit=18))
+    auto = replace(NOW, auto=True, limit=36, most=50)  # 36 is a first guess
+    assert "6 at work (auto, at most 50)" in pace(auto)
+    assert "6 at work (auto, 18 found)" in pace(replace(auto, found_limit=18))
+
+
+def test_a_number_that_the_provider_does_not_take_is_said_so() -> None:
+    now = replace(NOW, limit=4, most=10, found_limit=4)
+    assert at_once(now) == "10 at once, the provider takes 4"
+    assert at_once(replace(now, found_limit=None)) == "10 at once"
 
 
 def test_what_is_typed_at_the_bar_finds_room_in_its_line(screen: Screen) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -26,6 +27,7 @@ from sdr_kit.server.problems import Problem
 from sdr_kit.settings import Concurrency
 from sdr_kit.store import Store
 from sdr_kit.watched import WatchedJob
+from sdr_kit.workbench import markup
 from sdr_kit.workbench.panel import Workbench
 from tests.accounts import made_up
 from tests.test_recovery import DATABASE, Counting, until
@@ -236,3 +238,29 @@ def test_the_panel_goes_on_in_the_mode_that_it_shows() -> None:
     until(lambda: workbench.job is not None and workbench.job.progress.sequential)
     workbench._cancel.click()
     drawn_to_the_end(workbench)
+
+
+async def test_the_limit_of_the_chart_begins_with_what_is_in_flight() -> None:
+    run = await sdr_kit.process(
+        made_up(120), Capped(), store="memory", concurrency="auto"
+    )
+    first, last = run.history[0], run.history[-1]
+    assert first.limit == max(first.running, 1)
+    assert CAP <= last.limit <= CAP + 1
+
+
+def test_what_auto_has_found_is_said_when_it_is_found() -> None:
+    settings = Settings(database_url=DATABASE)
+    job = sdr_kit.start(made_up(900), Capped(), concurrency="auto", settings=settings)
+    assert job.progress.found_limit is None
+    assert "at work</b>" in markup.auto(job.progress, most=50)
+    until(lambda: job.progress.found_limit in (CAP, CAP + 1))
+    assert re.search("<b>[34] at once</b>.*found", markup.auto(job.progress, most=50))
+    assert Office(Store(DATABASE), settings).state(1)["found_limit"] in (CAP, CAP + 1)
+    ended(job)
+
+
+def test_a_number_above_what_is_found_is_told_with_it() -> None:
+    job = capped()
+    assert re.search(r"limit 10, [34] found", markup.progress(job.progress, 900))
+    ended(job)

@@ -32,9 +32,9 @@ def run_figure(samples: Sequence[Sample]) -> go.Figure:
     Returns:
         Three charts above each other: x is seconds since the start of the run. From
         the top: accounts per minute; how many accounts are in flight, under the limit
-        (the slider's, or lower where the provider takes no more), shaded while the
-        provider holds the run, with a mark for each thing found out about it; accounts
-        failed so far.
+        (the slider's, or lower where the provider takes no more; in auto what it has
+        taken so far, until a limit is found), shaded while the provider holds the run,
+        with a mark for each thing found out about it; accounts failed so far.
     """
     figure = make_subplots(
         rows=3,

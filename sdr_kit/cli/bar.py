@@ -139,7 +139,7 @@ def pace(now: Progress) -> str:
     parts = [
         f"{now.accounts_per_minute:,.0f} a minute",
         f"{now.running:,} at work ({at_once(now)})"
-        if now.auto
+        if now.auto or now.found_limit is not None
         else f"{now.running:,} of {now.limit:,} at work",
     ]
     if now.eta_seconds is not None:
@@ -155,8 +155,14 @@ def pace(now: Progress) -> str:
 
 
 def at_once(now: Progress) -> str:
-    """Writes how many may run at once: `8 at once`, or `auto, 18 at once`."""
-    return f"{'auto, ' if now.auto else ''}{now.limit:,} at once"
+    """Writes how many may run at once: `8 at once`, or `auto, at most 50`.
+
+    And what was found: `auto, 18 at once found`, or `8 at once, the provider takes 4`.
+    """
+    found, most = now.found_limit, now.most or now.limit
+    if now.auto:
+        return f"auto, at most {most:,}" if found is None else f"auto, {found:,} found"
+    return f"{most:,} at once" + (f", the provider takes {found:,}" if found else "")
 
 
 def standing(now: Progress) -> str:

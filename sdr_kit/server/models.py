@@ -260,8 +260,12 @@ class JobState(JobSummary):
     waiting: int = Field(description="Accounts that wait for another try.")
     retries: int = Field(description="Attempts beyond each account's first.")
     at_once: int = Field(
-        description="How many accounts may run at once now, by that and by what the "
-        "provider takes."
+        description="How many accounts may run at once now, by that and by all that is "
+        "known of the provider; in auto a first guess until `found_limit` is there."
+    )
+    found_limit: int | None = Field(
+        description="How many at once were found to be best: the provider refuses "
+        "more, or is no faster. null: not found, or not fewer than chosen."
     )
     accounts_per_minute: float
     eta_seconds: float | None

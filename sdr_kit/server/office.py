@@ -537,6 +537,7 @@ def _state(stored: StoredJob, job: AnyJob) -> dict[str, Any]:
         *("in_flight", "running", "waiting", "retries", "accounts_per_minute"),
         *("seconds", "eta_seconds", "cost_usd", "budget_usd", "projected_cost_usd"),
         "held_back",
+        "found_limit",
     )
     return {
         "job_id": stored.id,

@@ -111,17 +111,21 @@ def no_jobs(*, kept: bool) -> str:
     )
 
 
-def auto(allowed: int | None, *, most: int) -> str:
+def auto(now: Progress | None, *, most: int) -> str:
     """Says beside the choice of auto what it has come to.
 
     Args:
-        allowed: How many may run at once now; None while nothing runs.
+        now: The run; None while nothing runs.
         most: Which number it does not go above.
     """
-    if allowed is None:
+    if now is None:
         return quiet(f"at most {most:,} at once")
+    if now.found_limit is not None:
+        return block(
+            f'<b>{now.found_limit:,} at once</b><span class="quiet">, found</span>'
+        )
     return block(
-        f'<b>{allowed:,} at once</b><span class="quiet">, at most {most:,}</span>'
+        f'<b>{now.running:,} at work</b><span class="quiet">, at most {most:,}</span>'
     )
 
 
@@ -149,11 +153,8 @@ def progress(
         if worked and now.seconds:
             parts.append(f"{60 * worked / now.seconds:,.0f} accounts/min")
     else:
-        limit = f"limit {choice or now.limit}"
-        if choice == AUTO:
-            limit = f"auto, {now.limit} at once"
         parts += [
-            f"{now.running:,} in flight ({limit})",
+            f"{now.running:,} in flight ({_bound(now, choice or now.concurrency)})",
             f"{now.accounts_per_minute:,.0f} accounts/min",
         ]
         if now.waiting:
@@ -349,6 +350,15 @@ def comparing(levels: Sequence[int], done: int) -> str:
     now = "one by one" if levels[done] == 1 else f"{levels[done]} at once"
     words = f"Running {now} ({done + 1} of {len(levels)}) …"
     return block(f'<p role="status">{words}</p>')
+
+
+def _bound(now: Progress, choice: Concurrency) -> str:
+    """Says what bounds how many are in flight."""
+    found = now.found_limit
+    if choice != AUTO:
+        return f"limit {choice}" if found is None else f"limit {choice}, {found} found"
+    most = now.most or now.limit
+    return f"auto, at most {most}" if found is None else f"auto, {found} found"
 
 
 def _cost(now: Progress) -> str:

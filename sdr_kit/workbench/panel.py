@@ -506,18 +506,18 @@ class Workbench(widgets.VBox):
                 self._slider.value = choice
 
     def _show_what_auto_allows(self, now: Progress | None) -> None:
-        """Says beside the slider how many auto lets run; the slider goes along."""
+        """Says beside the slider what auto has come to; the slider goes along."""
         shown = self._choice == AUTO
         # More than the slider has can be allowed: the number stands in the words.
         self._slider.readout = not shown
         show(self._allowed, visible=shown)
         if not shown:
             return
-        allowed = None if now is None else now.limit
-        self._allowed.value = markup.auto(allowed, most=self._at_once)
-        if allowed is not None:
+        self._allowed.value = markup.auto(now, most=self._at_once)
+        if now is not None:
+            come_to = now.found_limit or max(now.running, self._slider.value)
             with self._moved_from_here():
-                self._slider.value = min(allowed, self._slider.max)
+                self._slider.value = min(come_to, self._slider.max)
 
     @contextlib.contextmanager
     def _moved_from_here(self) -> Iterator[None]:

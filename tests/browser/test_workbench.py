@@ -76,9 +76,9 @@ def test_a_run_is_steered_and_survives_a_reload(
         panel.field("Auto").check()
         panel.until(lambda: panel.in_flight > 10, seconds=10, what="more by itself")
         panel.until(
-            lambda: re.search(r"\d+ at once, at most 50", panel.says) is not None,
+            lambda: re.search(r"\d+ at work, at most 50", panel.says) is not None,
             seconds=5,
-            what="how many auto allows",
+            what="what auto has come to",
         )
         notebook.screenshot("4-auto")
         assert_clean(notebook, panel)
