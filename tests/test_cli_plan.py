@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,16 @@ def test_a_run_has_a_deadline_too(typed: Typed) -> None:
     assert code == 1
     assert "The deadline of 0.0 s is reached" in out
     assert "Go on with: sdr-kit resume 1" in out
+
+
+def test_a_retry_has_a_deadline_too(typed: Typed) -> None:
+    typed("run", "list.csv")
+    with closing(sqlite3.connect("sdr_kit.db")) as file, file:
+        file.execute("UPDATE results SET status = 'failed'")
+    words = ("--concurrency", "1", "--deadline", "0.01")
+    code, out, _ = typed("retry", "1", *words)
+    assert code == 1
+    assert "The deadline of 0.0 s is reached" in out
 
 
 @pytest.mark.parametrize(

@@ -397,6 +397,16 @@ def test_a_retry_asks_what_was_asked_before(api: Api) -> None:
     assert set(pages(api, job_id)[0]) == before
 
 
+def test_a_retry_has_a_deadline_too(api: Api) -> None:
+    job_id = api.upload()
+    api.start(job_id, concurrency=8)
+    api.until(job_id, "finished")
+    chosen = {"positions": [*range(8)], "concurrency": 1, "deadline_seconds": 0.01}
+    answer = api.http.post(f"/jobs/{job_id}/retry", json=chosen)
+    assert answer.status_code == 200, answer.text
+    assert "deadline" in api.until(job_id, "stopped")["reason"]
+
+
 def test_a_job_that_has_not_begun_is_started_not_resumed(api: Api) -> None:
     job_id = api.upload()
     for path, said in (("resume", "start it"), ("retry", "nothing to retry")):

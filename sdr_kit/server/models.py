@@ -162,6 +162,9 @@ class Again(Body):
     concurrency: Concurrency = Field(
         default=UNSET, description="How many accounts at once, or `auto`."
     )
+    deadline_seconds: Deadline = Field(
+        default=UNSET, description="After so many seconds nothing more is started."
+    )
 
 
 class PlanRow(BaseModel):

@@ -229,7 +229,12 @@ class Office:
     def retry(
         self, job_id: int, *, positions: list[int] | None = None, **options: Any
     ) -> Job:
-        """Researches accounts of a job again; None is all that failed.
+        """Researches accounts of a job again.
+
+        Args:
+            job_id: The job.
+            positions: Their places in the list; None is all that failed.
+            options: `concurrency` and `deadline_seconds`, where they are chosen.
 
         Raises:
             NoJobError: There is no such job.
@@ -251,9 +256,7 @@ class Office:
                 f"it has 0 to {stored.total - 1}",
             )
         who = self._who_began(stored)
-        return self._go_on(
-            job_id, who, positions=positions, concurrency=options.get("concurrency")
-        )
+        return self._go_on(job_id, who, positions=positions, **options)
 
     def pause(self, job_id: int) -> None:
         """Pauses a job, whoever works on it.
