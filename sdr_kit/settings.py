@@ -57,8 +57,9 @@ class Settings(BaseSettings):
     enable_parallel_processing: bool = Field(
         default=True, description="Whether runs are parallel unless told otherwise."
     )
-    processing_concurrency: int = Field(
-        default=5, ge=1, description="How many accounts at once, unless told otherwise."
+    processing_concurrency: Concurrency = Field(
+        default=5,
+        description="How many accounts at once, or `auto`, unless told otherwise.",
     )
     max_concurrency: int = Field(
         default=10, ge=1, le=1000, description="The highest concurrency to be chosen."
@@ -205,6 +206,16 @@ class Settings(BaseSettings):
     def _blank_is_unset(cls, value: object) -> object:
         return (value.strip() or None) if isinstance(value, str) else value
 
+    @field_validator("processing_concurrency", mode="before")
+    @classmethod
+    def _number_or_auto(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = value.strip().casefold()
+            value = int(value) if value.isdecimal() else value
+        if value != AUTO and (type(value) is not int or value < 1):
+            raise ValueError("must be a whole number from 1, or 'auto'")
+        return value
+
     @field_validator("openai_prices", "anthropic_prices")
     @classmethod
     def _can_be_read(cls, value: str | None) -> str | None:
@@ -221,9 +232,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _bounds_agree(self) -> Self:
-        if self.processing_concurrency > self.max_concurrency:
+        chosen = self.processing_concurrency
+        if chosen != AUTO and chosen > self.max_concurrency:
             raise ValueError(
-                f"PROCESSING_CONCURRENCY={self.processing_concurrency} is above "
+                f"PROCESSING_CONCURRENCY={chosen} is above "
                 f"MAX_CONCURRENCY={self.max_concurrency}; set both"
             )
         if self.retry_initial_seconds > self.retry_max_seconds:
@@ -240,8 +252,8 @@ class Settings(BaseSettings):
 
         Args:
             mode: `"sequential"`, `"parallel"`, or None for the settings' way.
-            concurrency: 1 to `max_concurrency`, `"auto"`, or None for the settings'
-                number.
+            concurrency: 1 to `max_concurrency`, `"auto"`, or None for what the
+                settings say.
 
         Raises:
             ValueError: An unknown mode, or a concurrency outside its range.

@@ -79,10 +79,10 @@ def test_every_setting_says_what_it_is() -> None:
     ("name", "value", "allowed"),
     [
         ("ENABLE_PARALLEL_PROCESSING", "maybe", "valid boolean"),
-        ("PROCESSING_CONCURRENCY", "0", "(allowed: 1 or more)"),
-        ("PROCESSING_CONCURRENCY", "five", "valid integer"),
-        ("PROCESSING_CONCURRENCY", "2.5", "valid integer"),
-        ("PROCESSING_CONCURRENCY", "", "valid integer"),
+        ("PROCESSING_CONCURRENCY", "0", "a whole number from 1, or 'auto'"),
+        ("PROCESSING_CONCURRENCY", "five", "a whole number from 1, or 'auto'"),
+        ("PROCESSING_CONCURRENCY", "2.5", "a whole number from 1, or 'auto'"),
+        ("PROCESSING_CONCURRENCY", "", "a whole number from 1, or 'auto'"),
         ("MAX_CONCURRENCY", "0", "(allowed: 1 to 1000)"),
         ("MAX_CONCURRENCY", "1001", "(allowed: 1 to 1000)"),
         ("MAX_CONCURRENCY", "-1", "(allowed: 1 to 1000)"),
@@ -116,6 +116,19 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(
     assert allowed in message
     assert "\n" not in message
     assert isinstance(caught.value, ValueError | SdrKitError)
+
+
+@pytest.mark.parametrize("written", ["auto", " Auto "])
+def test_the_environment_may_choose_auto(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCESSING_CONCURRENCY", written)
+    settings = Settings()
+    assert settings.chosen_concurrency(None, None) == "auto"
+    assert settings.chosen_concurrency("parallel", 3) == 3
+    assert settings.chosen_concurrency("sequential", None) == 1
+    monkeypatch.setenv("PROCESSING_CONCURRENCY", " 7 ")
+    assert Settings().processing_concurrency == 7
 
 
 def test_all_wrong_values_are_named_at_once() -> None:

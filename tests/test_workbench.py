@@ -242,6 +242,13 @@ def test_the_settings_set_the_panel_up() -> None:
     assert off._mode.value == "Sequential"
 
 
+def test_the_settings_may_choose_auto() -> None:
+    settings = Settings(processing_concurrency="auto", max_concurrency=4)
+    workbench = Workbench(made_up(1), store="memory", settings=settings)
+    assert workbench._choice == "auto"
+    assert workbench._slider.value == 4
+
+
 def test_a_list_that_is_none_is_refused_at_once() -> None:
     with pytest.raises(TypeError, match="load_accounts"):
         Workbench("accounts.csv", store="memory")  # type: ignore[arg-type]

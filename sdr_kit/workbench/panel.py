@@ -45,6 +45,7 @@ from sdr_kit.workbench.resumption import Resumption
 from sdr_kit.workbench.run_view import RunView
 from sdr_kit.worker import Researcher
 
+AT_ONCE = 5  # where the slider stands when the settings choose auto
 DRAW_SECONDS = 0.25  # four times a second; faster costs the browser half a core
 
 
@@ -145,8 +146,9 @@ class Workbench(widgets.VBox):
             tooltip="Mode",
             style={"button_width": "110px"},
         )
+        chosen = settings.processing_concurrency
         self._slider = widgets.IntSlider(
-            value=settings.processing_concurrency,
+            value=min(AT_ONCE, settings.max_concurrency) if chosen == AUTO else chosen,
             min=1,
             max=settings.max_concurrency,
             description="Accounts at once",
@@ -154,6 +156,7 @@ class Workbench(widgets.VBox):
             layout=WIDTH,
         )
         self._auto = widgets.Checkbox(
+            value=chosen == AUTO,
             description="Auto",
             tooltip="Let the run find how many at once is best, up to "
             f"{settings.auto_max_concurrency}",
