@@ -44,6 +44,9 @@ def test_chosen_accounts_come_in_the_order_in_which_they_are_named() -> None:
     assert some[-1] == every[11]
     assert list(some[1:]) == [every[3], every[11]]
     assert list(Pages(accounts.frame, [])) == []
+    everything = Pages(accounts.frame)
+    assert list(everything[2:11:3]) == every[2:11:3]
+    assert list(everything[::-1]) == every[::-1]
 
 
 def test_what_becomes_of_the_frame_meanwhile_changes_nothing() -> None:

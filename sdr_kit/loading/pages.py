@@ -80,7 +80,7 @@ class Keys(Sequence[str]):
 
 
 def _page(frame: pd.DataFrame, places: Sequence[int]) -> list[Account]:
-    if isinstance(places, range):
+    if isinstance(places, range) and places.step == 1:
         part = frame.iloc[places.start : places.stop]
     else:
         part = frame.take(list(places))
