@@ -217,6 +217,13 @@ class Database:
             raise StoreError(f"{self} cannot be used: {error}") from error
 
 
+def is_there(url: str) -> bool:
+    """Whether a URL is that of a file that exists; also when it is wrong."""
+    prefix = "sqlite:///"
+    name = sa.make_url(url).database if url.startswith(prefix) else None
+    return not name or Path(name).exists()
+
+
 def _journals(file: Path) -> list[Path]:
     """Gives what SQLite keeps beside a file."""
     return [file.with_name(file.name + end) for end in ("-journal", "-wal", "-shm")]

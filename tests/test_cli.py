@@ -111,6 +111,24 @@ def test_a_job_elsewhere_is_told_to_find_the_number(typed: Any) -> None:
         assert elsewhere.wait(30) == 1
 
 
+def test_no_database_is_made_by_looking(typed: Any) -> None:
+    said = typed("jobs")
+    assert (said.code, "There are no jobs in " in said.out) == (0, True)
+    assert json.loads(typed("jobs", "--json").out) == []
+    for words in (
+        ("pause", "7"),
+        ("set", "7", "--concurrency", "3"),
+        ("export", "7", "out.csv"),
+        ("resume", "7"),
+        ("retry", "7"),
+        ("watch", "7"),
+    ):
+        said = typed(*words)
+        assert said.code == 2
+        assert "there is no job 7" in said.err
+    assert not Path("sdr_kit.db").exists()
+
+
 def test_what_to_type_next_is_on_the_same_database(typed: Any) -> None:
     named = ("--database", "sqlite:///my other.db")
     said = typed("run", "list.csv", *named)
@@ -349,6 +367,7 @@ sdr_kit.cli.main()
 @pytest.mark.slow
 def test_ctrl_c_before_there_is_a_run_ends_with_1() -> None:
     """Here when the database is opened."""
+    Store(DATABASE)
     done = subprocess.run(  # noqa: S603 (our own command)
         [sys.executable, "-c", STOPPED, "jobs"],
         capture_output=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sdr_kit.cli.problems import as_wrong_use
+from sdr_kit.database import is_there
 from sdr_kit.errors import SdrKitError
 from sdr_kit.research.ready_made import (
     BRIEFS_BY_NAME,
@@ -38,6 +39,20 @@ def store_of(settings: Settings) -> Store:
         StoreError: It cannot be used.
     """
     return Store(settings.database)
+
+
+def store_with(settings: Settings, job_id: int) -> Store:
+    """Opens the database of the settings for one of its jobs; it makes none.
+
+    Raises:
+        SdrKitError: There is none, and so no such job.
+        StoreError: It cannot be used.
+    """
+    if not is_there(settings.database):
+        raise SdrKitError(
+            f"there is no job {job_id}: there is no database {settings.database}"
+        )
+    return store_of(settings)
 
 
 def researcher_for(

@@ -15,6 +15,7 @@ from sdr_kit.cli import named
 from sdr_kit.cli.bar import at_once
 from sdr_kit.cli.problems import as_wrong_use
 from sdr_kit.cli.screen import Screen, cell
+from sdr_kit.database import is_there
 from sdr_kit.dates import local
 from sdr_kit.errors import SdrKitError
 from sdr_kit.progress import Progress
@@ -29,14 +30,16 @@ LOOK_SECONDS = 0.1
 def list_jobs(database: str | None, *, json: bool) -> None:
     """Shows the jobs of a database."""
     screen, settings = Screen(json=json), named.settings_for(database)
-    store = named.store_of(settings)
-    frame = jobs(store, settings=settings)
+    frame = pd.DataFrame()
+    if is_there(settings.database):  # else it would be made
+        frame = jobs(named.store_of(settings), settings=settings)
     if json:
         screen.document(
             json_of.loads(frame.to_json(orient="records", date_format="iso"))
         )
     elif frame.empty:
-        screen.say(f"There are no jobs in {store}")
+        where = settings.database.removeprefix("sqlite:///")
+        screen.say(f"There are no jobs in {where}")
     else:
         screen.show(_table(frame))
 
@@ -82,7 +85,8 @@ def export(
     """Writes the results of a job."""
     screen, settings = Screen(), named.settings_for(database)
     own = None if accounts is None else load_accounts(accounts)
-    job = open_job(job_id, named.store_of(settings), settings=settings, accounts=own)
+    store = named.store_with(settings, job_id)
+    job = open_job(job_id, store, settings=settings, accounts=own)
     if own is not None and job.accounts is not own:
         raise SdrKitError(f"{own.source} is not the list of job {job_id}")
     with as_wrong_use():
@@ -107,10 +111,11 @@ def _steer(
         SdrKitError: Nobody runs it, or a value is outside its range.
     """
     settings = named.settings_for(database)
-    store = named.store_of(settings)
     with as_wrong_use():
         if limit is not None:
             settings.check_choice(limit)
+    store = named.store_with(settings, job_id)
+    with as_wrong_use():
         store.steer(job_id, state=state, limit=limit, budget_usd=budget_usd)
     until = time.monotonic() + HEARD_SECONDS
     job = open_job(job_id, store, settings=settings)

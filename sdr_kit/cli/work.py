@@ -122,7 +122,7 @@ def run(source: str, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
 def resume(job_id: int, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
     """Goes on with a job, here or where it is paused; gives the exit code."""
     settings = _settings_for(wanted)
-    store = named.store_of(settings)
+    store = named.store_with(settings, job_id)
     job = store.job(job_id)
     if job.held and job.progress is not None and job.progress.state == "paused":
         store.steer(job_id, state="running")
@@ -134,7 +134,7 @@ def resume(job_id: int, wanted: Wanted, delivery: Delivery, *, json: bool) -> in
 def retry(job_id: int, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
     """Asks again about what failed in a job; gives the exit code."""
     settings = _settings_for(wanted)
-    store = named.store_of(settings)
+    store = named.store_with(settings, job_id)
     statuses = store.statuses(store.job(job_id).id)
     failed = [place for place, status in statuses.items() if status == "failed"]
     if not failed:
@@ -147,7 +147,7 @@ def retry(job_id: int, wanted: Wanted, delivery: Delivery, *, json: bool) -> int
 def watch(job_id: int, *, database: str | None, json: bool) -> int:
     """Follows a job that another process runs; gives the exit code."""
     screen, settings = Screen(json=json), named.settings_for(database)
-    store = named.store_of(settings)
+    store = named.store_with(settings, job_id)
     job = open_job(job_id, store, settings=settings)
     with Interrupts() as interrupts:
         ending = look_on(job, screen, interrupts)
