@@ -22,7 +22,7 @@ from sdr_kit.account import Edit
 from sdr_kit.accounts import Accounts
 from sdr_kit.diagnosis import Diagnosis
 from sdr_kit.engine import Engine
-from sdr_kit.estimate import Estimate
+from sdr_kit.estimate import KNOWN, Estimate
 from sdr_kit.fingerprint import provider_of
 from sdr_kit.job_results import Asked, JobResults
 from sdr_kit.progress import Progress, RunSummary, Sample
@@ -219,8 +219,8 @@ def start(
 ) -> Job:
     """Starts a run on a thread of its own and returns its handle at once.
 
-    The arguments and errors are those of `process`. With `sample`, so many accounts,
-    spread over the list, are researched first; then the job pauses and asks:
+    The arguments and errors are those of `process`. With `sample`, 1 to 1,000, so many
+    accounts, spread over the list, are researched first; then the job pauses and asks:
     `job.estimate()` says what the others will take, `job.resume()` goes on with them. A
     script waits for the job at its end, unless it was cancelled.
     """
@@ -245,10 +245,13 @@ def check_sample(sample: int) -> int:
     """Gives the number of accounts of a sample back when it is one.
 
     Raises:
-        ValueError: It is no whole number from 1.
+        ValueError: It is no whole number from 1 to 1,000; an estimate is drawn from no
+            more.
     """
-    if type(sample) is not int or sample < 1:
-        raise ValueError(f"sample is {sample!r}; it must be a whole number from 1")
+    if type(sample) is not int or not 1 <= sample <= KNOWN:
+        raise ValueError(
+            f"sample is {sample!r}; it must be a whole number from 1 to {KNOWN:,}"
+        )
     return sample
 
 

@@ -127,7 +127,8 @@ def resume(
         deadline_seconds: After so many seconds from now nothing more is started; see
             `process`.
         refresh: Whether a job that begins reuses nothing that is stored.
-        sample: Of a job that begins, so many accounts come first; see `start`.
+        sample: Of a job that begins, so many accounts come first, 1 to 1,000; see
+            `start`.
         settings: None reads the environment and `.env`.
 
     Raises:

@@ -459,7 +459,7 @@ async def test_a_sample_that_is_the_whole_list_asks_nothing() -> None:
     assert (await watched.run())[-1].state == "finished"
 
 
-@pytest.mark.parametrize("wrong", [0, -1, True, 2.5, "10"])
+@pytest.mark.parametrize("wrong", [0, -1, True, 2.5, "10", 1_001])
 def test_a_wrong_sample_is_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match=r"sample is .* whole number from 1"):
         sdr_kit.start(made_up(3), Costly(0.1), store="memory", sample=wrong)

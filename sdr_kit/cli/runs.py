@@ -78,8 +78,9 @@ def plan(
         int,
         typer.Option(
             metavar="N",
-            parser=options.whole_number_from(1, 10_000),
-            help="How many accounts, spread over the list; more make it more certain.",
+            parser=options.whole_number_from(1, 1_000),
+            help="How many accounts, spread over the list, 1 to 1000; more make it "
+            "more certain.",
         ),
     ] = 10,
     researcher: options.ResearcherName = "sandbox",

@@ -19,6 +19,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from sdr_kit.estimate import KNOWN
 from sdr_kit.progress import State
 
 Mode = Literal["parallel", "sequential"]
@@ -39,7 +40,6 @@ Format = Literal["csv", "xlsx", "jsonl", "html"]
 UNSET: Any = None  # no choice was sent
 MAX_ID = 2**53 - 1  # the largest that all readers of JSON take exactly
 MAX_POSITIONS = 100_000
-MAX_SAMPLE = 1_000
 
 
 def _whole(value: Any) -> Any:
@@ -55,9 +55,7 @@ Concurrency = Annotated[
     BeforeValidator(_whole),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}),
 ]
-SampleSize = Annotated[
-    int, Field(ge=1, le=MAX_SAMPLE, strict=True), BeforeValidator(_whole)
-]
+SampleSize = Annotated[int, Field(ge=1, le=KNOWN, strict=True), BeforeValidator(_whole)]
 Deadline = Annotated[float, Field(gt=0, le=MAX_ID, allow_inf_nan=False, strict=True)]
 Budget = Annotated[
     float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False, strict=True)
