@@ -47,6 +47,13 @@ class Ending:
         self._deadline_seconds = deadline_seconds
         self._deadline: asyncio.TimerHandle | None = None
 
+    @property
+    def deadline_left(self) -> float | None:
+        """Seconds until the deadline; None without one, and before the run begins."""
+        if self._deadline is None:
+            return None
+        return max(0.0, self._deadline.when() - self._course.now())
+
     def begin(self) -> None:
         """Looks after the end from now on, on the running loop."""
         if self._deadline_seconds < math.inf:

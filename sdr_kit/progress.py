@@ -70,6 +70,7 @@ class Progress:
         most: The number chosen; in auto the highest that may be tried. 0: an older
             version took the snapshot, which says no more than `limit`.
         sequential: Whether it is one at a time, whatever concurrency says.
+        deadline_seconds: What is left until the deadline, in seconds; None is none.
         found_limit: How many at once were found to be best, when those are fewer than
             may be chosen: the provider refuses more, or is no faster. None: not found.
         held_back: What has kept the run from being faster so far, a sentence; None
@@ -111,6 +112,7 @@ class Progress:
     most: int = 0
     sequential: bool = False
     found_limit: int | None = None
+    deadline_seconds: float | None = None
 
     @property
     def concurrency(self) -> Concurrency:

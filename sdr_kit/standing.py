@@ -68,6 +68,7 @@ class Standing:
             most=course.gate.limit,
             sequential=course.sequential,
             found_limit=course.found_limit,
+            deadline_seconds=None if self.over else self._ending.deadline_left,
             held_back=self._maybe_held_back(),
             accounts_per_minute=rate,
             seconds=now,

@@ -992,6 +992,59 @@ def test_a_first_paid_run_tries_a_sample_and_asks_what_to_do() -> None:
     assert "in all" not in workbench._progress.value
 
 
+def plan_of(workbench: Workbench) -> pd.DataFrame:
+    said = workbench._notice.value
+    titles = re.findall(r"<th scope=.col.>(.*?)</th>", said)
+    rows = re.findall(r"<tr[^>]*>(<td>.*?)</tr>", said)
+    cells = [re.findall(r"<td>(.*?)</td>", each) for each in rows]
+    return pd.DataFrame(cells, columns=titles)
+
+
+def in_bold(workbench: Workbench) -> list[str]:
+    row = r"<tr class=chosen aria-current=true><td>(.*?)</td>"
+    return re.findall(row, workbench._notice.value)
+
+
+def test_the_question_after_a_sample_has_the_plan_of_the_others() -> None:
+    workbench = panel(50, researcher=Paid(), processing_concurrency=5)
+    workbench._chooser._deadline.value = "1 h"
+    workbench._chooser._budget.value = "2"
+    workbench._run.click()
+    until(lambda: "Resume" in workbench._notice.value)
+    plan, said = plan_of(workbench), workbench._notice.value
+    assert list(plan) == ["at once", "time", "cost", "failing", "deadline met"]
+    assert list(plan["at once"])[:5] == ["1", "3", "5", "8", "10"]
+    assert list(plan["at once"])[5].startswith("auto")
+    assert set(plan["deadline met"]) == {"almost surely"}
+    assert "40 accounts to go, from a sample of 10" in said
+    assert re.search(r"ends within (1 h 00|60) min: almost surely", said)
+    assert "The budget of $2.00 ($0.10 spent) covers it" in said
+    assert in_bold(workbench) == ["5"]
+    workbench._slider.value = 8
+    until(lambda: in_bold(workbench) == ["8"])
+    workbench._auto.value = True
+    until(lambda: in_bold(workbench) == [plan["at once"].iloc[-1]])
+    assert "40 accounts at" not in workbench._notice.value  # nobody knows the number
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+    assert "Plan" not in workbench._notice.value
+
+
+def test_the_plan_knows_how_much_of_the_deadline_is_left() -> None:
+    workbench = panel(50, researcher=Paid(), processing_concurrency=5)
+    workbench._chooser._deadline.value = "45 s"
+    workbench._run.click()
+    until(lambda: "Resume" in workbench._notice.value)
+    assert workbench.job is not None
+    left = workbench.job.progress.deadline_seconds
+    assert left is not None
+    assert 0 < left < 45 - 0.05  # the sample has taken some of it
+    assert re.search(r"ends within 4\d s", workbench._notice.value)
+    workbench._cancel.click()
+    drawn_to_the_end(workbench)
+    assert workbench.job.progress.deadline_seconds is None
+
+
 def test_a_later_paid_run_says_beforehand_what_it_will_cost() -> None:
     paid = Paid()
     ran(panel(5, researcher=paid, store="sqlite:///paid.db"))

@@ -27,14 +27,16 @@ from sdr_kit.fingerprint import terms_of
 from sdr_kit.forecast import Fresh, fresh, maybe_forecast
 from sdr_kit.job_results import edits_by_position
 from sdr_kit.loading.tables import Source
+from sdr_kit.planned import Plan
 from sdr_kit.recovery import AnyJob, jobs, maybe_last_job, open_job, resume
 from sdr_kit.results import results_frame
-from sdr_kit.settings import Concurrency, Settings
+from sdr_kit.settings import AUTO, Concurrency, Settings
 from sdr_kit.store import AnyStore, Store
 from sdr_kit.stored_job import StoredJob
 from sdr_kit.workbench.trial import Trial
 from sdr_kit.worker import Researcher, name_of
 
+PLAN_SECONDS = 30.0  # by so much less until the deadline, and a plan is made anew
 WORKBOOK = re.compile(r"(?i)\.(xls[xmb]?|ods)\b")
 
 
@@ -53,6 +55,22 @@ class Details:
     outcome: Outcome | None
     attempts: list[Attempt]
     edit: Edit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prospect:
+    """What the rest of a job will take.
+
+    Attributes:
+        estimate: At the number chosen; None in auto, and when nobody knows.
+        plan: At each concurrency; None when nobody knows.
+    """
+
+    estimate: Estimate | None = None
+    plan: Plan | None = None
+
+
+NO_PROSPECT = Prospect()
 
 
 class Desk:
@@ -77,7 +95,7 @@ class Desk:
         self.settings = settings
         self.job: AnyJob | None = None
         self.trial: Trial | None = None
-        self._outlook: tuple[object, Estimate | None] = (None, None)
+        self._prospect: tuple[object, Prospect] = (None, NO_PROSPECT)
 
     @property
     def active(self) -> bool:
@@ -314,19 +332,39 @@ class Desk:
         paid = getattr(researcher, "paid", False)
         return paid and self.forecast(researcher, concurrency=1) is None
 
-    @property
-    def outlook(self) -> Estimate | None:
-        """What the rest will take, when a run that costs money asks or was stopped."""
+    def prospect(self, *, deadline_seconds: float | None) -> Prospect:
+        """Says what the rest will take, when a paid run asks or was stopped.
+
+        Args:
+            deadline_seconds: Of a run that would go on with one that was stopped; one
+                that asks has its own.
+        """
         job = self.job
         now = None if job is None else job.progress
         if job is None or now is None or not now.reason or not now.pending:
-            return None
-        if now.state not in ("paused", "stopped", "interrupted"):
-            return None
-        subject = (job.id, now.done, job.concurrency)
-        if self._outlook[0] != subject:  # the store is asked once for each question
-            self._outlook = (subject, job.estimate() if now.cost_usd else None)
-        return self._outlook[1]
+            return NO_PROSPECT
+        if now.state not in ("paused", "stopped", "interrupted") or not now.cost_usd:
+            return NO_PROSPECT
+        left = now.deadline_seconds if now.state == "paused" else deadline_seconds
+        subject = (
+            *(job.id, now.done, job.concurrency, now.budget_usd),
+            left and round(left / PLAN_SECONDS),
+        )
+        if self._prospect[0] != subject:  # the store is asked once for each question
+            self._prospect = (subject, self._foreseen(job, now.budget_usd, left))
+        return self._prospect[1]
+
+    def _foreseen(
+        self, job: AnyJob, budget_usd: float | None, left: float | None
+    ) -> Prospect:
+        return Prospect(
+            estimate=None if job.concurrency == AUTO else job.estimate(),
+            plan=job.plan(
+                deadline_seconds=left or None,
+                budget_usd=budget_usd,
+                settings=self.settings,
+            ),
+        )
 
     def compare(
         self,

@@ -9,9 +9,11 @@ from sdr_kit.accounts import Accounts
 from sdr_kit.causes import Cause
 from sdr_kit.estimate import Estimate
 from sdr_kit.forecast import Fresh
+from sdr_kit.planned import Plan
 from sdr_kit.progress import Progress
 from sdr_kit.settings import AUTO, Concurrency
 from sdr_kit.words import counted, dollars, dollars_between, duration
+from sdr_kit.workbench.desk import NO_PROSPECT, Prospect
 
 BLOCKED_SECONDS = 1.0  # a shorter hold-up is not worth a word
 
@@ -272,7 +274,7 @@ def before_comparing(calls: int, estimate: Estimate | None) -> str:
 def notice(
     now: Progress | None,
     *,
-    outlook: Estimate | None = None,
+    prospect: Prospect = NO_PROSPECT,
     noticed: Sequence[str] = (),
 ) -> str:
     """Says what is to be known about the run; else nothing.
@@ -280,22 +282,19 @@ def notice(
     Args:
         now: The run: why it is held, paused by itself, or ended early, and what has
             held it back; that is no warning and does not look like one.
-        outlook: What the rest will take, when it asks whether to go on.
+        prospect: What the rest will take, when it asks whether to go on.
         noticed: What the researcher noticed about its provider.
     """
     lines = [f'<p class="note">{html.escape(words)}</p>' for words in noticed]
     if now is not None and now.reason is not None and now.state != "cancelled":
         kind = "error" if now.state in ("stopped", "crashed") else "note"
         more = ""
-        if outlook is not None:
-            more = f"<br><b>{html.escape(str(outlook))}.</b>"
-        if now.state == "paused":
-            more += "<br>Press <b>Resume</b> to go on, or <b>Cancel</b>."
         if now.state == "interrupted":
-            more += " Press <b>Continue</b>: nothing that is stored is asked again."
-        lines.append(
-            f'<p class="{kind}" role="status">{html.escape(now.reason)}{more}</p>'
-        )
+            more = " Press <b>Continue</b>: nothing that is stored is asked again."
+        said = f"<p>{html.escape(now.reason)}{more}</p>{_foreseen(prospect, now)}"
+        if now.state == "paused":
+            said += "<p>Press <b>Resume</b> to go on, or <b>Cancel</b>.</p>"
+        lines.append(f'<div class="{kind}" role="status">{said}</div>')
     if now is not None and now.held_back and now.state in ("finished", "stopped"):
         said = html.escape(now.held_back)
         lines.append(f'<p class="receipt" role="status">{said}</p>')
@@ -308,6 +307,40 @@ def notice(
             "thread.</p>"
         )
     return block("".join(lines)) if lines else ""
+
+
+def _foreseen(of: Prospect, now: Progress) -> str:
+    """Draws what the rest will take."""
+    said = ""
+    if of.estimate is not None:
+        said = f"<p><b>{html.escape(str(of.estimate))}.</b></p>"
+    return said if of.plan is None else said + _plan(of.plan, now.concurrency)
+
+
+def _plan(plan: Plan, choice: Concurrency) -> str:
+    """Draws a plan: a table, its row of the choice in bold, and what it means."""
+    rows, modes = plan.written, plan.frame["mode"]
+    chosen = (
+        modes == AUTO
+        if choice == AUTO
+        else (modes != AUTO) & (plan.frame["concurrency"] == choice)
+    )
+    titles = "".join(f'<th scope="col">{html.escape(each)}</th>' for each in rows[0])
+    body = "".join(
+        f"<tr{' class=chosen aria-current=true' if here else ''}>"
+        + "".join(f"<td>{html.escape(each)}</td>" for each in row.values())
+        + "</tr>"
+        for row, here in zip(rows, chosen, strict=True)
+    )
+    ends = "".join(
+        f"<p>{html.escape(each)}</p>" for each in (*plan.verdicts, *plan.notes)
+    )
+    return (
+        f'<p class="quiet">{counted(plan.accounts, "account")} to go, from a sample of '
+        f"{plan.sample:,}; each range holds in 80 of 100 cases.</p>"
+        '<div class="sideways"><table class="plan" aria-label="Plan">'
+        f"<tr>{titles}</tr>{body}</table></div>{ends}"
+    )
 
 
 def error(problem: BaseException) -> str:

@@ -445,7 +445,7 @@ class Workbench(widgets.VBox):
         self._renew_question()
         self._notice.value = markup.notice(
             now,
-            outlook=desk.outlook,
+            prospect=desk.prospect(deadline_seconds=self._deadline_seconds),
             noticed=() if job is None else job.notices,
         )
         self._progress.value = markup.progress(
@@ -456,6 +456,13 @@ class Workbench(widgets.VBox):
         titles = tuple(view.title for view in self._views)
         if self._tabs.titles != titles:
             self._tabs.titles = titles
+
+    @property
+    def _deadline_seconds(self) -> float | None:
+        """The deadline of a run to come; None too while what is written is none."""
+        with contextlib.suppress(ValueError):
+            return self._chooser.deadline_seconds
+        return None
 
     def _draw_view(self) -> None:
         self._views[self._tabs.selected_index or 0].draw()
