@@ -72,6 +72,38 @@ def test_a_run_that_costs_money(
         details.screenshot(path=SCREENSHOTS / f"{tour.theme}-6-card.png")
 
 
+@pytest.mark.parametrize(
+    "theme",
+    ["JupyterLab Light", pytest.param("JupyterLab Dark", marks=pytest.mark.soak)],
+)
+def test_the_plan_after_a_sample_fits_every_page(
+    browser: Browser, lab: Lab, provider_notebook: str, theme: str
+) -> None:
+    lab.choose_theme(theme)
+    with open_notebook(browser, lab, provider_notebook, height=1700) as notebook:
+        notebook.run_all()
+        panel = Panel(notebook.page)
+        panel.field("Researcher").select_option("Provider")
+        panel.field("Deadline").fill("1 h")
+        panel.field("Deadline").press("Enter")
+        sample_first(panel)
+        tour = Tour(notebook, panel, f"plan-{theme.split()[-1].lower()}")
+        tour.widths = (1920, 1280, 1000)
+        tour.look("0-question")
+        table = notebook.page.get_by_role("table", name="Plan")
+        assert "auto" in table.inner_text()
+        assert "deadline met" in table.inner_text()
+        chosen = table.locator("tr[aria-current=true] td").first
+        assert chosen.inner_text() == "5"
+        assert table.evaluate("it => it.scrollWidth <= it.parentElement.clientWidth")
+        panel.field("Auto").check()
+        panel.until(
+            lambda: chosen.inner_text().startswith("auto"), seconds=5, what="auto"
+        )
+        panel.button("Cancel").click()
+        panel.until(lambda: "Cancelled" in panel.says, seconds=10, what="the end")
+
+
 def sample_first(panel: Panel) -> None:
     panel.button("Run").click()
     panel.until(

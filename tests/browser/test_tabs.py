@@ -51,7 +51,7 @@ class Tour:
         self.notebook = notebook
         self.panel = panel
         self.theme = theme
-        self.widths = (1280,) if "dark" in theme else (1920, 1280)
+        self.widths: tuple[int, ...] = (1280,) if "dark" in theme else (1920, 1280)
 
     def look(self, name: str) -> None:
         for width in self.widths:
