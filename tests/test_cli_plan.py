@@ -17,7 +17,6 @@ from sdr_kit import Settings, cli
 from sdr_kit.cli.named import researcher_for
 from sdr_kit.cli.options import time_span
 from sdr_kit.fingerprint import provider_of
-from sdr_kit.law.learned import Learned
 from sdr_kit.store import Store
 
 
@@ -70,7 +69,7 @@ def test_what_only_auto_may_reach_is_gone_on_with_in_auto(
     assert re.search(r"Go on with: sdr-kit resume 1 --deadline \S+\n", out)
     sandbox = provider_of(researcher_for(Settings(), "sandbox", None))
     assert sandbox is not None
-    Store().learn(sandbox, Learned(harmless=40))
+    Store().learn(sandbox, {"harmless": 40})
     _, out, _ = typed("plan", "list.csv", "--sample", "4", "--deadline", "5s")
     assert "Auto ends within" in out
     assert "Go on with: sdr-kit resume 2 --concurrency auto --deadline" in out

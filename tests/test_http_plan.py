@@ -11,7 +11,6 @@ import pytest
 from sdr_kit import Settings
 from sdr_kit.cli.named import researcher_for
 from sdr_kit.fingerprint import provider_of
-from sdr_kit.law.learned import Learned
 from tests.serving import LIST, Api, served
 
 
@@ -81,7 +80,7 @@ def test_a_plan_says_auto_where_only_that_meets_the_deadline() -> None:
     sandbox = provider_of(researcher_for(Settings(), "sandbox", None))
     assert sandbox is not None
     with served(max_concurrency=1, processing_concurrency=1) as api:
-        api.store.learn(sandbox, Learned(harmless=40))
+        api.store.learn(sandbox, {"harmless": 40})
         job_id = api.upload(
             LIST + b"".join(b"More %d,more-%d.com,Retail\n" % (n, n) for n in range(30))
         )

@@ -12,7 +12,6 @@ import pytest
 
 import sdr_kit
 from sdr_kit import Account, Permanent, RateLimited, Settings, StopRun, Store
-from sdr_kit.law.learned import Learned
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.outlook import Range
 from sdr_kit.planned import Plan, likelihood
@@ -370,7 +369,7 @@ async def test_more_than_the_provider_is_known_to_take_is_no_faster() -> None:
 
 async def test_a_rate_that_was_learned_bounds_a_plan_and_a_job() -> None:
     provider, store = Capped(2.0, seed=3), MemoryStore()
-    store.learn(provider.provider, Learned(per_minute=20))
+    store.learn(provider.provider, {"per_minute": 20})
     plan = await planned(provider, 70, store=store)
     assert plan.starts_per_minute == pytest.approx(20, rel=0.05)
     assert plan.frame["seconds_low"].min() >= 3 * 59
