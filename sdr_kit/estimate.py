@@ -77,25 +77,6 @@ class Estimate:
         return f"{accounts} {at_once}: {', '.join(parts)}"
 
 
-def maybe_estimate(
-    known: Sequence[Outcome], *, accounts: int, concurrency: int
-) -> Estimate | None:
-    """Estimates what more accounts will take; None when nothing is known.
-
-    Args:
-        known: How accounts ended before, with the same researcher. What is reused took
-            nothing, and says nothing.
-        accounts: How many are to be researched.
-        concurrency: How many at once, 1 or more.
-    """
-    sample = known_of(known)
-    if not sample:
-        return None
-    outlook = Outlook(sample, accounts=accounts)
-    seconds = Range.of(outlook.seconds(concurrency))
-    return Estimate.of(outlook, seconds, concurrency=concurrency, sample=len(sample))
-
-
 def known_of(outcomes: Iterable[Outcome]) -> list[Known]:
     """Gives how accounts went of which only the outcome is at hand: as one call."""
     asked = [each for each in outcomes if not each.reused]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sdr_kit.accounts import Accounts
-from sdr_kit.estimate import Estimate, maybe_estimate
-from sdr_kit.fingerprint import fingerprint_of, terms_of
+from sdr_kit.estimate import Estimate
+from sdr_kit.fingerprint import fingerprint_of, provider_of, terms_of
+from sdr_kit.planned import Terms, maybe_estimate
 from sdr_kit.request import maybe_since
-from sdr_kit.settings import Settings
+from sdr_kit.settings import Concurrency, Settings
 from sdr_kit.store import AnyStore
 from sdr_kit.worker import Researcher
 
@@ -42,7 +43,12 @@ def fresh(
 
 
 def maybe_forecast(
-    researcher: Researcher, *, store: AnyStore, accounts: int, concurrency: int
+    researcher: Researcher,
+    *,
+    store: AnyStore,
+    accounts: int,
+    concurrency: Concurrency,
+    settings: Settings,
 ) -> Estimate | None:
     """Estimates what asking a researcher will take, from what it took before.
 
@@ -53,10 +59,16 @@ def maybe_forecast(
         researcher: Who would be asked.
         store: Where it was asked before.
         accounts: How many it would be asked about.
-        concurrency: How many at once.
+        concurrency: How many at once, or `"auto"`.
+        settings: The gap between two starts, and the most that auto may try.
     """
     terms = terms_of(researcher)
     known = store.latest(terms, limit=KNOWN) if terms else []
     if not any(each.status == "completed" for each in known):
         return None
-    return maybe_estimate(known, accounts=accounts, concurrency=concurrency)
+    return maybe_estimate(
+        known,
+        accounts=accounts,
+        concurrency=concurrency,
+        terms=Terms(settings=settings, learned=store.learned(provider_of(researcher))),
+    )

@@ -18,7 +18,7 @@ import pandas as pd
 
 from sdr_kit.account import Attempt, Outcome
 from sdr_kit.budget import ROUNDING
-from sdr_kit.estimate import Estimate, thinned
+from sdr_kit.estimate import Estimate, known_of, thinned
 from sdr_kit.law.learned import NOTHING_LEARNED, Learned
 from sdr_kit.legs import NOT_ITS_OWN, legs_by_position
 from sdr_kit.observed_limits import ObservedLimits, observed_limits
@@ -243,12 +243,7 @@ def maybe_plan(
         return None
     limits = observed_limits(made, terms.learned)
     settings = terms.settings
-    outlook = Outlook(
-        known,
-        accounts=accounts,
-        gap=settings.account_delay_ms / 1_000,
-        starts_per_minute=limits.per_minute,
-    )
+    outlook = _outlook(known, accounts, limits, settings)
     spent = sum(each.usage.cost_usd or 0.0 for each in made if each.usage is not None)
     within = _share_within(terms.budget_usd - spent, outlook.costs)
     levels, estimates, rows = _levels(terms), [], []
@@ -269,6 +264,38 @@ def maybe_plan(
         limits=limits,
         notes=(*notes, *_notes(accounts, len(known), limits, terms)),
         estimates=tuple(estimates),
+    )
+
+
+def maybe_estimate(
+    known: Sequence[Outcome], *, accounts: int, concurrency: Concurrency, terms: Terms
+) -> Estimate | None:
+    """Estimates what more accounts will take; None when nothing is known.
+
+    Args:
+        known: How accounts ended before, with the same researcher. What is reused took
+            nothing, and says nothing.
+        accounts: How many are to be researched.
+        concurrency: How many at once, 1 or more, or `"auto"`.
+        terms: The settings, and what is known of the provider's limits.
+    """
+    sample = known_of(known)
+    if not sample:
+        return None
+    limits = observed_limits((), terms.learned)
+    outlook = _outlook(sample, accounts, limits, terms.settings)
+    _, seconds = _drawn(outlook, concurrency, limits, terms)
+    return Estimate.of(outlook, seconds, concurrency=concurrency, sample=len(sample))
+
+
+def _outlook(
+    known: Sequence[Known], accounts: int, limits: ObservedLimits, settings: Settings
+) -> Outlook:
+    return Outlook(
+        known,
+        accounts=accounts,
+        gap=settings.account_delay_ms / 1_000,
+        starts_per_minute=limits.per_minute,
     )
 
 

@@ -17,7 +17,7 @@ from sdr_kit.batch import Run
 from sdr_kit.estimate import Estimate
 from sdr_kit.job_results import Asked, JobResults
 from sdr_kit.progress import Progress, RunSummary, Sample, State
-from sdr_kit.settings import AUTO, Concurrency, Settings
+from sdr_kit.settings import Concurrency, Settings
 from sdr_kit.store import Store
 from sdr_kit.stored_job import Past, StoredJob
 from sdr_kit.tally import Tally
@@ -130,9 +130,7 @@ class WatchedJob(JobResults):
 
     def estimate(self) -> Estimate | None:
         """Says what the accounts without a result will take; None when nobody knows."""
-        chosen = self.concurrency
-        at_once = self.progress.limit if chosen == AUTO else chosen
-        return self._estimated(at_once, self._settings)
+        return self._estimated(self.concurrency, self._settings)
 
     def pause(self) -> None:
         """Starts nothing more until `resume`; what runs finishes."""

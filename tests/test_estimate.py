@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from sdr_kit.account import Outcome, Research
-from sdr_kit.estimate import Estimate, maybe_estimate
+from sdr_kit.estimate import Estimate
 from sdr_kit.memory_store import MemoryStore
 from sdr_kit.outlook import Range
+from sdr_kit.planned import Terms, maybe_estimate
+from sdr_kit.settings import Settings
 from sdr_kit.store import AnyStore, Store
 from sdr_kit.stored_job import Beginning
 from tests.accounts import made_up
@@ -37,12 +39,17 @@ def ended(*costs: float | None, seconds: float = 8.0, failed: int = 0) -> list[O
     ]
 
 
+TERMS = Terms(settings=Settings())
+
+
 def test_of_nothing_nothing_is_known() -> None:
-    assert maybe_estimate([], accounts=10, concurrency=5) is None
+    assert maybe_estimate([], accounts=10, concurrency=5, terms=TERMS) is None
 
 
 def estimated(known: list[Outcome], *, accounts: int, concurrency: int) -> Estimate:
-    estimate = maybe_estimate(known, accounts=accounts, concurrency=concurrency)
+    estimate = maybe_estimate(
+        known, accounts=accounts, concurrency=concurrency, terms=TERMS
+    )
     assert estimate is not None
     return estimate
 
@@ -90,7 +97,7 @@ def test_more_slots_than_accounts_do_not_make_it_faster() -> None:
 def test_what_is_reused_took_nothing_and_says_nothing() -> None:
     (found,) = ended(1.0)
     reused = found.taken_over(3, job_id=1)
-    assert maybe_estimate([reused], accounts=10, concurrency=5) is None
+    assert maybe_estimate([reused], accounts=10, concurrency=5, terms=TERMS) is None
     both = estimated([found, reused], accounts=10, concurrency=5)
     assert both == estimated([found], accounts=10, concurrency=5)
 

@@ -98,8 +98,7 @@ def run(source: str, wanted: Wanted, delivery: Delivery, *, json: bool) -> int:
     store = named.store_of(settings)
     telling.tell_list(screen, accounts)
     _tell_choice(screen, researcher, chosen, budget_usd, store, settings)
-    limit = settings.most(chosen)
-    _tell_cost(screen, accounts, researcher, limit, store, settings, wanted)
+    _tell_cost(screen, accounts, researcher, chosen, store, settings, wanted)
 
     def begin() -> AnyJob:
         return start(
@@ -303,7 +302,7 @@ def _tell_cost(
     screen: Screen,
     accounts: Accounts,
     researcher: Researcher,
-    limit: int,
+    choice: Concurrency,
     store: Store,
     settings: Settings,
     wanted: Wanted,
@@ -315,6 +314,7 @@ def _tell_cost(
         researcher,
         store=store,
         accounts=len(accounts) - known.accounts,
-        concurrency=limit,
+        concurrency=choice,
+        settings=settings,
     )
     telling.tell_cost(screen, estimate, known, paid=getattr(researcher, "paid", False))

@@ -311,13 +311,17 @@ class Desk:
         return fresh(self._list(), researcher, store=self.store, settings=self.settings)
 
     def forecast(
-        self, researcher: Researcher, *, concurrency: int, calls: int | None = None
+        self,
+        researcher: Researcher,
+        *,
+        concurrency: Concurrency,
+        calls: int | None = None,
     ) -> Estimate | None:
         """Estimates what asking a researcher will take, from what it took before.
 
         Args:
             researcher: Who would be asked.
-            concurrency: How many at once.
+            concurrency: How many at once, or `"auto"`.
             calls: How often; None is once for each account of the list.
         """
         return maybe_forecast(
@@ -325,6 +329,7 @@ class Desk:
             store=self.store,
             accounts=self.total if calls is None else calls,
             concurrency=concurrency,
+            settings=self.settings,
         )
 
     def needs_sample(self, researcher: Researcher) -> bool:

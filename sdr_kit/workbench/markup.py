@@ -179,16 +179,14 @@ def before_a_run(
     total: int,
     *,
     days: float,
-    auto: bool = False,
 ) -> str:
     """Says what need not be paid for again and what the rest will cost, and asks.
 
     Args:
-        estimate: What the rest will take, in auto at the most there may be at once.
+        estimate: What the rest will take.
         fresh: What is stored.
         total: Accounts in the list.
         days: For how long what is stored is fresh.
-        auto: Whether the best number is looked for.
     """
     said = []
     if fresh.accounts:
@@ -203,8 +201,6 @@ def before_a_run(
         earlier = counted(estimate.sample, "account")
         rest = "The others: " if fresh.accounts else ""
         said.append(f"{rest}{estimate} (as {earlier} researched earlier took).")
-        if auto:
-            said.append("Auto takes longer where the provider takes fewer at once.")
     return question(" ".join([*said, "Go ahead?"]))
 
 

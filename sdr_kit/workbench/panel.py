@@ -204,7 +204,7 @@ class Workbench(widgets.VBox):
         self._resumption = Resumption(
             desk,
             chooser=self._chooser,
-            at_once=lambda: self._at_once,
+            choice=lambda: self._choice,
             ask=self._put,
             go_on=self._go_on,
             opened=self._opened,
@@ -288,7 +288,7 @@ class Workbench(widgets.VBox):
         fresh, estimate = desk.fresh(researcher), None
         left = desk.total - fresh.accounts
         if left and getattr(researcher, "paid", False):
-            estimate = desk.forecast(researcher, concurrency=self._at_once, calls=left)
+            estimate = desk.forecast(researcher, concurrency=self._choice, calls=left)
         again = ("Research all again", lambda: self._begin(researcher, refresh=True))
         self._question.ask(
             markup.before_a_run(
@@ -296,7 +296,6 @@ class Workbench(widgets.VBox):
                 fresh,
                 desk.total,
                 days=desk.settings.reuse_days,
-                auto=self._choice == AUTO,
             ),
             lambda: self._begin(researcher),
             yes=f"Reuse {fresh.accounts:,}" if fresh.accounts else "Go ahead",

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from sdr_kit.batch import Job
 from sdr_kit.dates import local
-from sdr_kit.estimate import maybe_estimate
+from sdr_kit.planned import Terms, maybe_estimate
 from sdr_kit.recovery import AnyJob
+from sdr_kit.settings import Concurrency
 from sdr_kit.workbench import markup
 from sdr_kit.workbench.chooser import Chooser
 from sdr_kit.workbench.desk import Desk
@@ -43,7 +44,7 @@ class Resumption:
     Args:
         desk: Whose jobs they are.
         chooser: Who would go on.
-        at_once: How many accounts would run at once.
+        choice: How many accounts would run at once, or `"auto"`.
         ask: Asks a person.
         go_on: Takes the job up again.
         opened: Shows the job of the desk.
@@ -54,14 +55,14 @@ class Resumption:
         desk: Desk,
         *,
         chooser: Chooser,
-        at_once: Callable[[], int],
+        choice: Callable[[], Concurrency],
         ask: Ask,
         go_on: GoOn,
         opened: Callable[[], None],
     ) -> None:
         self._desk = desk
         self._chooser = chooser
-        self._at_once = at_once
+        self._choice = choice
         self._ask = ask
         self._go_on = go_on
         self._opened = opened
@@ -129,7 +130,13 @@ class Resumption:
         estimate = None
         if job.summary.cost_usd:
             estimate = maybe_estimate(
-                job.results(), accounts=len(positions), concurrency=self._at_once()
+                job.results(),
+                accounts=len(positions),
+                concurrency=self._choice(),
+                terms=Terms(
+                    settings=self._desk.settings,
+                    learned=self._desk.store.learned(job.asked.provider),
+                ),
             )
         self._ask(
             markup.before_reprocessing(len(positions), estimate, job.asked.name),
