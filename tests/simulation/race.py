@@ -75,6 +75,15 @@ def ours(
     return race(way, scenario, number, seed)
 
 
+def by_hand(scenario: Scenario, number: int, seed: int, *, limit: int) -> Result:
+    """Runs the engine of the kit at a fixed number."""
+
+    async def way(provider: Provider, accounts: Sequence[Account]) -> None:
+        await _engine(provider, accounts, limit=limit)
+
+    return race(way, scenario, number, seed)
+
+
 def learned_by(scenario: Scenario, number: int, seed: int) -> Learned:
     """Gives what the engine of the kit has found out in a run."""
     found: list[Learned] = []
