@@ -663,7 +663,14 @@ def found(case: Case, seed: int) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        1,
+        pytest.param(2, marks=pytest.mark.soak),
+        pytest.param(3, marks=pytest.mark.soak),
+    ],
+)
 def test_the_cause_that_is_named_is_the_true_one(seed: int) -> None:
     named = [found(case, seed) for case in CASES]
     wrong = [

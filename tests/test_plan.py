@@ -54,7 +54,14 @@ async def outcome_of(kind: Kind, *, seed: int, auto: bool) -> tuple[bool, bool]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("auto", [False, True])
-@pytest.mark.parametrize("first", [0, 1_000, 2_000])
+@pytest.mark.parametrize(
+    "first",
+    [
+        0,
+        pytest.param(1_000, marks=pytest.mark.soak),
+        pytest.param(2_000, marks=pytest.mark.soak),
+    ],
+)
 async def test_of_twenty_providers_the_truth_lies_inside_for_fourteen(
     first: int, *, auto: bool
 ) -> None:
@@ -313,7 +320,14 @@ class Capped:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cap", [math.inf, 30, 12, 5])
-@pytest.mark.parametrize("median", [0.6, 2.0, 20.0])
+@pytest.mark.parametrize(
+    "median",
+    [
+        0.6,
+        pytest.param(2.0, marks=pytest.mark.soak),
+        pytest.param(20.0, marks=pytest.mark.soak),
+    ],
+)
 @pytest.mark.parametrize("learned", [False, True])
 async def test_in_auto_the_truth_lies_inside_whatever_the_provider_takes(
     median: float, cap: float, *, learned: bool
