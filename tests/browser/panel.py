@@ -119,6 +119,8 @@ class Panel:
         return self.page.locator(".sdr-kit-panel .js-plotly-plot:visible").count()
 
     def slide_to(self, value: int) -> None:
+        # It is disabled until the kernel has heard that auto is off.
+        self.page.wait_for_selector(".sdr-kit-panel .noUi-target:not([disabled])")
         handle = self.page.locator(".sdr-kit-panel .noUi-handle")
         handle.focus()
         shown = int(float(handle.get_attribute("aria-valuetext") or "nan"))
